@@ -79,10 +79,13 @@ void units_free(struct units **units);
 /* Job and pod objects as they come from the reflector, in any order; a pod may come before its Job. */
 void units_job(struct units *units, struct mono now, const json_t *job);
 void units_pod(struct units *units, struct mono now, const json_t *pod);
-/* Returns the unit that lost its Job (out of the collection, free it with unit_free) or NULL. */
+/* Returns the unit that lost its Job (out of the collection, free it with unit_free) or NULL. Its pod becomes an orphan at the time that units_tick
+ * (or any call since) told last. */
 struct unit *units_job_gone(struct units *units, const char *name, const char *uid);
 void units_pod_gone(struct units *units, struct mono now, const char *name, const char *uid);
 void unit_free(struct unit **unit);
+
+void units_tick(struct units *units, struct mono now);      /* tells the time ahead of units_job_gone */
 
 struct unit *units_get(const struct units *units, const char *name);
 /* The unit an agent of this name or host name belongs to: unit name, pod name. NULL = none. */
