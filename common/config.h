@@ -16,6 +16,7 @@ struct config_template {
     char *name;                    /* "default" for the one made of plain settings; [a-z0-9-], unique in its pool */
     char *job_image;               /* JOB_IMAGE; NULL with a definition file */
     char *job_definition_file;     /* JOB_DEFINITION_FILE */
+    const char *name_prefix;       /* what units made of it are named with; NULL = job_prefix. Set and owned by the provisioner, from the file's metadata.name */
     char *job_docker_socket_path;  /* JOB_DOCKER_SOCKET_PATH */
     char *job_hardening;           /* JOB_HARDENING: "baseline" (default) or "restricted" */
     struct capability *capabilities;
