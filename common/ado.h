@@ -75,7 +75,7 @@ void ado_get_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_age
 void ado_enable_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, const char *name, bool enabled, ado_done_fn *on_done, void *data);
 void ado_delete_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_done_fn *on_done, void *data);  /* 404 counts as done */
 
-/* Bearer or PAT: builds "Authorization: ..." for the current credential; secret, the caller frees with secret_free. */
+uint64_t ado_finished_rows(const struct ado *ado);   /* finished rows that came though only unfinished ones were asked for */
 uint64_t ado_calls(const struct ado *ado);    /* HTTP calls made since open, for status and bench */
 
 #endif
