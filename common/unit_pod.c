@@ -13,12 +13,25 @@ struct look {                    /* what parsing has at hand */
     struct unit_pod_facts *facts;
 };
 
+static bool has_container(const json_t *pod, const char *name)
+{
+    size_t i;
+    json_t *container;
+    json_array_foreach(json_at(pod, "spec.containers"), i, container)
+    {
+        if (name && strcmp(json_text(container, "name"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A name that no container has would make a working agent look as if it never started. */
 static const char *agent_container_name(const json_t *pod, const char *by_job)
 {
     const char *own = unit_annotation(pod, ANNOTATION_AGENT_CONTAINER);
-    if (*own)
+    if (has_container(pod, own))
         return own;
-    if (by_job && *by_job)
+    if (has_container(pod, by_job))
         return by_job;
     return json_text(json_array_get(json_at(pod, "spec.containers"), 0), "name");
 }
