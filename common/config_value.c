@@ -1,0 +1,139 @@
+/* From a text to a field of a struct. */
+#include "common/config_priv.h"
+
+#include "common/mem.h"
+#include "common/mono.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static char *at(void *object, const struct config_field *field)
+{
+    return (char *)object + field->offset;
+}
+
+/* Index of text in "a|b|c", -1 when it is none of them. */
+static int word_index(const char *words, const char *text)
+{
+    size_t n = strlen(text);
+    for (int i = 0;; i++) {
+        size_t len = strcspn(words, "|");
+        if (len == n && strncasecmp(words, text, n) == 0)
+            return i;
+        if (!words[len])
+            return -1;
+        words += len + 1;
+    }
+}
+
+static int refuse_word(const struct config_setting *s, const char *text, struct err *err)
+{
+    char words[128];
+    snprintf(words, sizeof words, "%s", s->field->words);
+    for (char *p = words; (p = strchr(p, '|'));)
+        *p = ' ';
+    return config_refuse(s, err, "\"%.100s\" is not one of: %s", text, words);
+}
+
+static int store_word(const struct config_setting *s, const char *text, void *object, struct err *err)
+{
+    int i = word_index(s->field->words, text);
+    if (i < 0)
+        return refuse_word(s, text, err);
+    memcpy(at(object, s->field), &i, sizeof i);   /* enums and int are of one size here */
+    return 0;
+}
+
+static int store_flag(const struct config_setting *s, const char *text, void *object, struct err *err)
+{
+    int i = word_index("0|1|false|true|no|yes|off|on", text);
+    if (i < 0)
+        return config_refuse(s, err, "\"%.100s\" is neither yes nor no: write 1 (true, yes, on) or 0 (false, no, off)", text);
+    bool value = i & 1;
+    memcpy(at(object, s->field), &value, sizeof value);
+    return 0;
+}
+
+static int store_count(const struct config_setting *s, const char *text, void *object, struct err *err)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end)
+        return config_refuse(s, err, "\"%.100s\" is not a whole number", text);
+    if (errno || n < s->field->min || n > s->field->max)
+        return config_refuse(s, err, "%.100s is out of range: %lld to %lld are possible", text, (long long)s->field->min, (long long)s->field->max);
+    int value = (int)n;
+    memcpy(at(object, s->field), &value, sizeof value);
+    return 0;
+}
+
+static int store_duration(const struct config_setting *s, const char *text, void *object, struct err *err)
+{
+    char least[WALL_TEXT_MAX], most[WALL_TEXT_MAX];
+    const struct config_field *f = s->field;
+    int64_t ms;
+    if (duration_parse(text, f->unit_ms, &ms) != 0)
+        return config_refuse(s, err, "\"%.100s\" is not a duration: write a whole number of %s, or one with a unit such as 500ms, 30s, 10m, 2h", text,
+                             f->unit_ms == 1 ? "milliseconds" : "seconds");
+    if (ms < f->min || ms > f->max)
+        return config_refuse(s, err, "%.100s is too %s: %s to %s are possible", text, ms < f->min ? "short" : "long", duration_format(f->min, least),
+                             duration_format(f->max, most));
+    memcpy(at(object, f), &ms, sizeof ms);
+    return 0;
+}
+
+static void put_text(const struct config_field *field, void *object, char *text)
+{
+    char *old;
+    memcpy(&old, at(object, field), sizeof old);
+    if (field->secret)
+        secret_free(&old);
+    free(old);
+    memcpy(at(object, field), &text, sizeof text);
+}
+
+void config_clear(const struct config_field *field, void *object)
+{
+    put_text(field, object, NULL);
+}
+
+/* Control bytes have no place in any setting; they would travel into URLs, names and logs. */
+static int check_bytes(const struct config_setting *s, const char *text, struct err *err)
+{
+    for (const char *p = text; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return config_refuse(s, err, "contains a control character (0x%02x) at position %d; remove it", (unsigned char)*p, (int)(p - text) + 1);
+    return 0;
+}
+
+static int store_typed(const struct config_setting *s, char **text, void *object, struct err *err)
+{
+    if ((!s->field->secret && check_bytes(s, *text, err) != 0) || (s->field->check && s->field->check(s, text, err) != 0))
+        return -1;
+    switch (s->field->type) {
+    case TYPE_FLAG: return store_flag(s, *text, object, err);
+    case TYPE_COUNT: return store_count(s, *text, object, err);
+    case TYPE_DURATION: return store_duration(s, *text, object, err);
+    case TYPE_WORD: return store_word(s, *text, object, err);
+    case TYPE_SPECIAL: return 0;
+    case TYPE_TEXT: break;
+    }
+    if (s->field->words && word_index(s->field->words, *text) < 0)
+        return refuse_word(s, *text, err);
+    put_text(s->field, object, *text);
+    *text = NULL;
+    return 0;
+}
+
+int config_store(const struct config_setting *s, char *text, void *object, struct err *err)
+{
+    int result = store_typed(s, &text, object, err);
+    if (s->field->secret)
+        secret_free(&text);
+    free(text);
+    return result;
+}
