@@ -52,7 +52,7 @@ void ledger_pass(struct ledger *ledger, const struct ledger_world *world, struct
 /* The next time a pass could decide something without new pictures; MONO_NEVER = none. Always > the now of the last pass. */
 struct mono ledger_deadline(const struct ledger *ledger);
 
-/* What the CREATE of this name came to. code ("quota", "rbac", "admission", "namespace", "template", "throttled"...) and message for people. */
+/* What the CREATE of this name came to. code: a static string ("quota", "rbac", "admission", "namespace", "template", "throttled"...) and message for people. */
 void ledger_created(struct ledger *ledger, struct mono now, uint64_t random, const char *name, const char *uid, enum ledger_outcome outcome, const char *code,
                     const char *message);
 /* The reaper says why it is about to delete this unit. */

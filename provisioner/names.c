@@ -70,10 +70,9 @@ static void assemble(char out[64], const char *prefix, const char *pool, const c
     uint64_t hash = hash_pool(prefix, pool, instance);
     size_t prefix_len = strlen(prefix);
     if (prefix_len > PREFIX_MAX) {
-        bool ends_with_dash = prefix[prefix_len - 1] == '-';
-        fit(lead, PREFIX_MAX - 1, prefix, false, hash);
-        if (ends_with_dash)
-            strcat(lead, "-");
+        char cut[PREFIX_MAX];
+        fit(cut, PREFIX_MAX - 1, prefix, false, hash);
+        snprintf(lead, sizeof lead, "%s%s", cut, prefix[prefix_len - 1] == '-' ? "-" : "");
     } else {
         memcpy(lead, prefix, prefix_len + 1);
     }

@@ -1,5 +1,17 @@
-# Everything that is run to trust the product.
+# Everything that is run to see and to trust the product. The stand-ins are Python: Debian's own, with Debian's packages, unless PYTHON says otherwise.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+export PYTHONDONTWRITEBYTECODE := 1
 
+## make demo         watch it work: stand-ins for Azure DevOps and Kubernetes, the three processes, 20 jobs   (KUBECONFIG=FILE: Jobs in that cluster)
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) -m tests.sim.demo --build $(BUILD) $(if $(KUBECONFIG),--kubeconfig $(KUBECONFIG))
+
+## make check        unit tests, and system tests on the stand-ins
+check: deps
+	@$(MAKE) --no-print-directory all check-unit check-system
+
+## make check-unit   only the unit tests; make check-system: only the system tests (T=name selects)
 # One cmocka program per file: tests/unit/<dir>/test_<file>.c, linked with the real objects.
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*/test_*.c))
 $(BUILD)/unit/%: tests/unit/%.c $(PARTS) $(LIBS)
@@ -8,16 +20,58 @@ $(BUILD)/unit/%: tests/unit/%.c $(PARTS) $(LIBS)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(LIBS) $(LDLIBS) -lcmocka
 
 check-unit: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
+	@for t in $(UNIT); do $$t > $$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; done; \
+	cat $(UNIT:=.log) | awk '/PASSED/ {n += $$4} END {print n " passed, 0 failed"}'
 
-# libFuzzer targets: tests/fuzz/fuzz_<what>.c with tests/fuzz/corpus/<what>/.
+check-system: all
+	@BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system $(if $(T),-k '$(T)')
+
+## make check-cluster   the system tests against a real kube-apiserver, controller-manager and etcd (built from the Go module proxy, cached)
+check-cluster: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cluster/check-cluster $(T)
+
+## make check-node   the shipped image and Pod on a real node: kubelet, containerd, runc (needs root)
+check-node: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cluster/check-node
+
+## make check-fidelity  Microsoft's and Kubernetes' own clients against the stand-ins
+check-fidelity: deps
+	@BUILD=$(BUILD) tests/fidelity/run
+
+## make check-asan   unit and system tests with AddressSanitizer and UBSan, and every fuzz target over its corpus
+check-asan: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g" SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer" all check-unit check-system
+	@$(MAKE) --no-print-directory fuzz SECONDS_EACH=5
+
+## make fuzz         every libFuzzer target (clang) for SECONDS_EACH=30 from its corpus
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard common/*.[ch] protocol/*.[ch] provisioner/*.[ch] reaper/*.[ch] watcher/*.[ch])
+SECONDS_EACH ?= 30
+FUZZ_MAKE = $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz-objects CC=clang CFLAGS="-O1 -g" SANITIZE="-fsanitize=address,undefined,fuzzer-no-link"
+fuzz:
+	@command -v clang >/dev/null || { echo "fuzz: skipped: clang is not installed"; exit 0; }; \
+	$(FUZZ_MAKE) fuzz-objects && $(MAKE) --no-print-directory $(FUZZERS) && for f in $(FUZZERS); do \
+	  n=$${f##*/fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$n; \
+	  $$f -max_total_time=$(SECONDS_EACH) -timeout=10 -rss_limit_mb=2048 $(BUILD)/fuzz/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null) > $$f.log 2>&1 \
+	    || { tail -40 $$f.log; echo "FAILED: $$f"; exit 1; }; echo "fuzz $$n: $$(tail -1 $$f.log)"; done
+fuzz-objects: $(PARTS) $(LIBS)
+$(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
-	@echo "  FUZZ $@"
-	$(Q)$(MAKE) -s BUILD=$(BUILD)/fuzz-objects CC=clang SANITIZE="-fsanitize=address,undefined,fuzzer-no-link" \
-		$(patsubst $(BUILD)/%,$(BUILD)/fuzz-objects/%,$(PARTS) $(LIBS))
-	$(Q)clang $(filter-out -Wno-format-truncation,$(CFLAGS)) -fsanitize=address,undefined,fuzzer -o $@ $< \
-		$(patsubst $(BUILD)/%,$(BUILD)/fuzz-objects/%,$(PARTS) $(LIBS)) $(LDLIBS)
+	@clang $(filter-out -Wno-format-truncation,$(CFLAGS)) -fsanitize=address,undefined,fuzzer -o $@ $< \
+	  $(patsubst $(BUILD)/%,$(BUILD)/fuzz-objects/%,$(PARTS) $(LIBS)) $(LDLIBS)
+FORCE:
 
-.PHONY: check-unit
+## make lint         structure, generated documents, shell scripts; clang with every warning
+lint: deps
+	@$(PYTHON) tests/lint/structure.py
+	@$(PYTHON) tests/lint/documents.py $(BUILD)
+	@for s in $$(grep -lr --exclude-dir=.git --exclude-dir=build '^#!.*bash' . .ci/run | sort -u); do bash -n $$s || exit 1; done
+	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang all >/dev/null && echo "clang: clean"; else echo "clang: skipped: not installed"; fi
+
+## make bench        speed and memory, as ratios in one run on one machine, against a real API server
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/bench/run $(BENCH)
+
+.PHONY: demo check check-unit check-system check-cluster check-node check-fidelity check-asan fuzz fuzz-objects lint bench FORCE
