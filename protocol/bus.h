@@ -34,8 +34,8 @@ enum role bus_peer_role(const struct bus_peer *peer);
 bool bus_flushed(const struct bus *bus);                 /* nothing queued: for a clean end */
 size_t bus_peers(const struct bus *bus, enum role role);
 
-/* Sends rows of `msg` (a requests, agents or status_reply message without rows) in as many parts as frames need; sets .last on the final part.
- * send is called once per part. */
+/* `msg` (requests, agents or status_reply) holds all rows, however many: calls send once per part, with .last set on the final one; at least once.
+ * Lists of strings go with the first part. Stops with -1 when send does. */
 typedef int bus_part_fn(void *data, const struct msg *part);
 int bus_in_parts(const struct msg *msg, bus_part_fn *send, void *data);
 

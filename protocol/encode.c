@@ -182,10 +182,12 @@ int msg_encode(const struct msg *msg, struct buf *out, struct err *err)
     bool room = buf_append(out, (const char[4]){0}, 4) == 0;
     if (room)
         pack_map(&sink, &message->body, (const char *)&msg->u, message->type);
-    if (!room || out->failed || sink.size > PROTOCOL_FRAME_MAX) {
-        err_set(err, ERR_TOO_LARGE, "%s: does not fit in %s", message->body.name, sink.size > PROTOCOL_FRAME_MAX ? "a frame" : "the queue");
+    if (sink.size > PROTOCOL_FRAME_MAX)
+        err_set(err, ERR_TOO_LARGE, "%s: does not fit in one frame", message->body.name);
+    else if (!room || out->failed)
+        err_set(err, ERR_UNAVAILABLE, "%s: does not fit in the queue", message->body.name);
+    if (!room || out->failed || sink.size > PROTOCOL_FRAME_MAX)
         return undo(out, start);
-    }
     for (size_t i = 0; i < 4; i++)
         out->data[start + i] = (char)(sink.size >> (24 - 8 * i));
     return 0;

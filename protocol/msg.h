@@ -76,7 +76,9 @@ const char *msg_name(enum msg_type type);           /* "requests"; NULL for an u
 /* May `from` send this type to `to`? From the table. */
 bool msg_allowed(enum msg_type type, enum role from, enum role to);
 
-/* Appends one frame (u32 big-endian length + msgpack map). ERR_TOO_LARGE when it passes PROTOCOL_FRAME_MAX: cut the rows in parts (msg_fits). */
+/* Appends one frame (u32 big-endian length + msgpack map). ERR_TOO_LARGE when it passes PROTOCOL_FRAME_MAX: cut the rows in parts
+ * (bus_in_parts). ERR_UNAVAILABLE when it passes out's maximum. ERR_INVALID when a required string of the message itself is too long; all other strings
+ * are made UTF-8 and cut to their maximum. out is as before after a failure. */
 int msg_encode(const struct msg *msg, struct buf *out, struct err *err);
 
 /* Decodes the map of one frame (without its length). Total: exact consumption, required fields, maxima, duplicates, types; unknown keys are skipped.
