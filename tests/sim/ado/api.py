@@ -4,11 +4,12 @@ from __future__ import annotations
 import json
 from typing import Mapping
 
+from ..reply import Reply, dumps
 from . import locations
 from .demands import satisfies_all
+from .errors import error, json_reply
 from .model import Agent, Pool, Request
-from .reply import Reply, error, json_reply
-from .rows import dumps, wrap
+from .rows import wrap
 from .world import Refused, World
 
 PAGE_MAX = 200

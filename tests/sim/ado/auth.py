@@ -4,8 +4,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+from ..reply import Reply
 from .model import Settings
-from .reply import Reply
 from .shapes import SHAPES
 
 

@@ -6,9 +6,9 @@ import asyncio
 import dataclasses
 from collections import defaultdict
 
-from .faults import Faults
+from ..faults import Faults
+from ..record import Record
 from .model import Agent, Request
-from .record import Record
 from .shapes import SHAPES
 from .world import Refused, World
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 
 from ..dates import ado_date
+from ..reply import dumps
 from .demands import satisfies_all
 from .model import Agent, Pool, Request, Settings
 
 HOST_ID = "9a0f1c7e-1111-4a2b-8c3d-00000000c0de"
 SCOPE_ID = "3b3b3b3b-0000-4000-8000-00000000aaaa"
 OWNER_ID = "11111111-2222-4333-8444-555555555501"
-
-
-def dumps(value) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def wrap(rows: list[bytes]) -> bytes:

@@ -8,15 +8,15 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from ..faults import Faults
+from ..record import Record
+from ..reply import Reply, send
 from . import auth, versions
 from .api import Api
 from .control import Control
 from .control_routes import ControlRoutes
-from .faults import Faults
 from .model import Settings
-from .record import Record
-from .reply import Reply, send
-from .shapes import SHAPES
+from .shapes import DELIVERED, SHAPES
 from .world import World
 
 
@@ -57,8 +57,10 @@ class AdoServer:
     async def _reply(self, request: web.Request, path: str) -> tuple[Reply, str]:
         body = await request.read()
         fault = self.faults.find(request.method, unquote(request.raw_path))
-        reply = self._normal(request, path, body)
-        return (fault.shape and SHAPES[fault.shape](reply, fault.params), fault.shape) if fault else (reply, "")
+        if fault is None:
+            return self._normal(request, path, body), ""
+        reply = self._normal(request, path, body) if fault.shape in DELIVERED else Reply()      # a refused write does nothing
+        return SHAPES[fault.shape](reply, fault.params), fault.shape
 
     def _normal(self, request: web.Request, path: str, body: bytes) -> Reply:
         if not path.lower().startswith(self.prefix.lower() + "/") and path.lower() != self.prefix.lower():

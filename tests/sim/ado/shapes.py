@@ -6,7 +6,8 @@ import time
 from typing import Callable
 from urllib.parse import quote
 
-from .reply import JSON_TYPE, Reply, error
+from ..reply import JSON_TYPE, Reply
+from .errors import error
 
 HTML = "text/html; charset=utf-8"
 SIGN_IN = ("<!DOCTYPE html>\n<html lang=\"en-US\"><head><title>Azure DevOps Services | Sign In</title></head>"
@@ -137,11 +138,12 @@ def _body(reply: Reply, p: dict) -> Reply:
     return Reply(int(p.get("status", 200)), p.get("body", "").encode("utf-8", "surrogateescape"), p.get("type", JSON_TYPE))
 
 
+# The call is carried out; only the way its reply arrives is spoiled.
+DELIVERED: dict[str, Callable[[Reply, dict], Reply]] = {
+    "rate-200": _throttled_200, "bom": _bom, "wrong-count": _wrong_count, "short-json": _short_json, "delay": _delivery(delay=1.0), "cut": _delivery(cut=40),
+    "reset": _delivery(reset=True), "cut-reset": _delivery(cut=40, reset=True), "slow": _delivery(slow=2000.0), "gzip": _delivery(gzip=True)}
+
 SHAPES: dict[str, Callable[[Reply, dict], Reply]] = {
     "A": _sign_in_203, "B": _redirect_302, "C": _json_401, "D": _expired_401, "E": _challenge_401, "E'": _server_401, "E0": _empty_401,
-    "F": _denied_403, "G": _missing_404, "404-text": _plain_404,
-    "rate-200": _throttled_200, "429": _blocked_429, "status": _status, "503-bom": _stopped_503, "503-offline": _offline_503,
-    "html-200": _html_200, "bom": _bom, "wrong-count": _wrong_count, "short-json": _short_json, "body": _body,
-    "delay": _delivery(delay=1.0), "cut": _delivery(cut=40), "reset": _delivery(reset=True), "cut-reset": _delivery(cut=40, reset=True),
-    "slow": _delivery(slow=2000.0), "hang": _delivery(hang=True), "gzip": _delivery(gzip=True),
-}
+    "F": _denied_403, "G": _missing_404, "404-text": _plain_404, "429": _blocked_429, "status": _status, "503-bom": _stopped_503,
+    "503-offline": _offline_503, "html-200": _html_200, "body": _body, "hang": _delivery(hang=True)} | DELIVERED

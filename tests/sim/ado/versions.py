@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import re
 
-from .reply import Reply, error
+from ..reply import Reply
+from .errors import error
 
 GRAMMAR = re.compile(r"^(\d+)\.(\d+)(-preview(\.\d+)?)?$")
 RELEASED = ["1.0", "2.0", "3.0", "4.0", "4.1", "5.0", "5.1", "6.0", "7.0", "7.1"]

@@ -3,13 +3,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import socket
 import struct
 from dataclasses import dataclass, field
 
 from aiohttp import web
-
-from .rows import dumps
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -28,14 +27,8 @@ class Reply:
     gzip: bool = False
 
 
-def json_reply(value, status: int = 200) -> Reply:
-    return Reply(status, dumps(value))
-
-
-def error(status: int, type_key: str, message: str) -> Reply:
-    namespace = "Microsoft.TeamFoundation.DistributedTask.WebApi" if type_key.startswith("TaskAgent") else "Microsoft.TeamFoundation.Framework.Server"
-    return json_reply({"$id": "1", "innerException": None, "message": message, "typeName": f"{namespace}.{type_key}, {namespace}",
-                       "typeKey": type_key, "errorCode": 0, "eventId": 3000}, status)
+def dumps(value) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _abort(request: web.Request, reset: bool) -> None:
