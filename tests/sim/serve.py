@@ -1,6 +1,7 @@
 """Starting aiohttp applications on a port, and the plain-JSON client that the tests, the demo and the kubelet share."""
 from __future__ import annotations
 
+import inspect
 import json
 import urllib.error
 import urllib.request
@@ -10,9 +11,11 @@ from aiohttp import web
 
 async def listen(app: web.Application, port: int, host: str = "127.0.0.1", ssl_context=None) -> tuple[web.AppRunner, int]:
     """The runner and the port (port 0: the system chooses). No graceful wait for long polls and watches at shutdown."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+    newer = "shutdown_timeout" in inspect.signature(web.BaseRunner.__init__).parameters      # aiohttp 3.9 moved it from the site to the runner
+    quick = {"shutdown_timeout": 0.2}
+    runner = web.AppRunner(app, access_log=None, **({"handler_cancellation": True, **quick} if newer else {}))
     await runner.setup()
-    site = web.TCPSite(runner, host, port, ssl_context=ssl_context, backlog=1024, reuse_address=True)
+    site = web.TCPSite(runner, host, port, ssl_context=ssl_context, backlog=1024, reuse_address=True, **({} if newer else quick))
     await site.start()
     return runner, site._server.sockets[0].getsockname()[1]
 
