@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { MAX_CONNECTIONS = 8, SPARES_AT_REST = 4 };
@@ -322,6 +323,8 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     CHECK(!http->closed && request->on_done);
     struct http_call *call = http_call_new(http, request);
     http_call_put(call, HTTP_QUEUED);
+    if (strncasecmp(call->url, "http:", 5) == 0)
+        http->http1_only = true;
     pump(http);
     return call;
 }

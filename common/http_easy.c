@@ -128,8 +128,6 @@ static void set_connection(const struct http *http, CURL *easy)
     SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
     SET(easy, CURLOPT_NOSIGNAL, 1L);
-    SET(easy, CURLOPT_HTTP_VERSION, http->long_lived ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
-    SET(easy, CURLOPT_PIPEWAIT, http->long_lived ? 0L : 1L);
     SET(easy, CURLOPT_PROXY, str_or_empty(http->proxy));      /* "" also keeps http_proxy and no_proxy of the environment out */
     SET(easy, CURLOPT_NOPROXY, str_or_empty(http->no_proxy));
     SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -249,6 +247,15 @@ static CURLUcode rename_host(struct http_call *call, CURLU *url)
     return code;
 }
 
+/* Where HTTP/2 may come of it, calls wait for the connection being made instead of each making one. Over plain HTTP it cannot, and they would wait for
+ * the whole first reply. */
+static void set_version(const struct http_call *call, CURL *easy)
+{
+    bool multiplex = !call->http->long_lived && strncasecmp(call->url, "https:", 6) == 0;
+    SET(easy, CURLOPT_HTTP_VERSION, multiplex ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+    SET(easy, CURLOPT_PIPEWAIT, multiplex ? 1L : 0L);
+}
+
 static int set_url(struct http_call *call, struct err *err)
 {
     if (!call->http->tls_server_name || strncasecmp(call->url, "https:", 6) != 0) {
@@ -278,6 +285,7 @@ int http_run_new(struct http_call *call, struct mono now, struct err *err)
     SET(run->easy, CURLOPT_ERRORBUFFER, run->curl_text);
     SET(run->easy, CURLOPT_ACCEPT_ENCODING, call->gzip ? "gzip" : NULL);
     set_method(call, run->easy);
+    set_version(call, run->easy);
     return set_url(call, err) || set_headers(call, err) ? -1 : 0;
 }
 
