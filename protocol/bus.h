@@ -30,6 +30,8 @@ bool bus_up(const struct bus *bus, enum role role);
  * dropped, and the resync after the next hello brings the newest state. */
 int bus_send(struct bus *bus, enum role role, const struct msg *msg);
 int bus_reply(struct bus_peer *peer, const struct msg *msg);
+/* What it sent makes no sense: the connection ends, it connects anew and sends everything. Logged once by the bus. */
+void bus_drop(struct bus_peer *peer, enum err_code code, const char *why);
 enum role bus_peer_role(const struct bus_peer *peer);
 bool bus_flushed(const struct bus *bus);                 /* nothing queued: for a clean end */
 size_t bus_peers(const struct bus *bus, enum role role);

@@ -38,8 +38,8 @@ struct mirror_gone {              /* requests that have left, newest last, kept 
 struct mirror_pool {
     uint32_t id;
     char *name;
-    struct map *requests;         /* u64 id -> struct mirror_request * */
-    bool have_requests;           /* a full set has been applied since the watcher (re)connected */
+    struct map *requests;         /* u64 id -> struct mirror_request *; the map and the requests change with each message */
+    bool have_requests;           /* a full set has been applied; stays true when the watcher goes: its picture ages */
     struct mono began;            /* of the poll that the picture comes from */
     struct mono heard;            /* when the last message of any kind for this pool came */
     bool reported_stale;
@@ -72,7 +72,11 @@ struct mirror_pool *mirror_find_id(const struct mirror *mirror, uint32_t id);
 /* May decisions rest on this picture? false also when nothing was heard for max(3 x delay, 30 s). */
 bool mirror_requests_fresh(const struct mirror_pool *pool, struct mono now);
 bool mirror_agents_fresh(const struct mirror_pool *pool, struct mono now);
-struct mono mirror_stale_at(const struct mirror_pool *pool);          /* when it turns stale by silence */
+struct mono mirror_stale_at(const struct mirror_pool *pool);          /* when the requests turn stale by silence; MONO_NEVER = no picture yet */
+struct mono mirror_agents_stale_at(const struct mirror_pool *pool);
+/* NULL when it has not left, left too long ago, or was never known. */
+const struct mirror_gone *mirror_gone_find(const struct mirror_pool *pool, uint64_t id);
+/* Both compare without case, as Azure DevOps and Windows do. */
 const struct mirror_agent *mirror_agent_by_name(const struct mirror_pool *pool, const char *name);
 const struct mirror_agent *mirror_agent_by_host(const struct mirror_pool *pool, const char *host);
 
