@@ -14,11 +14,13 @@ struct order {
     char name[64];
     uint64_t request_id;
     uint32_t attempt, pool_id;
+    size_t slot;                  /* while under way */
 };
 
 struct creator {
     struct creator_options o;
     struct order *first, **last;
+    struct order *under_way[CREATOR_IN_FLIGHT];
     size_t queued, in_flight;
     bool allowed;
     uint64_t created;
@@ -52,6 +54,8 @@ void creator_free(struct creator **creator)
         return;
     while (c->first)
         free(take_first(c));
+    for (size_t i = 0; i < CREATOR_IN_FLIGHT; i++)
+        free(c->under_way[i]);
     free(c->refusals);
     free(c);
 }
@@ -140,6 +144,7 @@ static void on_result(void *data, const struct backend_result *result)
     struct order *order = data;
     struct creator *c = order->owner;
     c->in_flight--;
+    c->under_way[order->slot] = NULL;
     log_outcome(c, order, result);
     if (result->outcome.result == LEDGER_OK) {
         c->created++;
@@ -166,6 +171,14 @@ static bool find_request(const struct creator *c, const struct order *order, con
     return *ret != NULL;
 }
 
+static void take_slot(struct creator *c, struct order *order)
+{
+    while (c->under_way[order->slot])
+        order->slot++;
+    c->under_way[order->slot] = order;
+    c->in_flight++;
+}
+
 static void send_order(struct creator *c, struct order *order)
 {
     const struct mirror_request *request;
@@ -184,7 +197,7 @@ static void send_order(struct creator *c, struct order *order)
         .demands = request ? (const char *const *)request->demands : NULL,
         .n_demands = request ? request->n_demands : 0,
     };
-    c->in_flight++;
+    take_slot(c, order);
     c->o.backend->create(c->o.backend, order->t, &unit, on_result, order);
 }
 
