@@ -37,7 +37,7 @@ int yaml_error(const struct yaml_doc *doc, const struct yaml_node *at, struct er
     return result;
 }
 
-void yaml_free(struct yaml_doc **doc)
+void yaml_doc_free(struct yaml_doc **doc)
 {
     if (*doc) {
         yaml_wipe_chunks(*doc);

@@ -29,7 +29,8 @@ struct yaml_doc;                  /* owns all nodes of one file */
 /* Parses all documents of a text; empty ones are skipped. name is used in messages. NULL with err ("name:3:7: ...") on failure. */
 struct yaml_doc *yaml_parse(const char *name, const char *bytes, size_t n, struct err *err);
 struct yaml_doc *yaml_read_file(const char *path, struct err *err);
-void yaml_free(struct yaml_doc **doc);
+void yaml_doc_free(struct yaml_doc **doc);
+#define yaml_free(doc) yaml_doc_free(doc)   /* libyaml exports an internal function of that name, and would call ours */
 
 size_t yaml_count(const struct yaml_doc *doc);                            /* documents */
 const struct yaml_node *yaml_root(const struct yaml_doc *doc, size_t i);
