@@ -107,7 +107,7 @@ static void world_poll_begin(struct world *w)
         if (j->state != JOB_QUEUED && j->state != JOB_RUNNING)
             continue;
         struct request_row *r = &w->rows[w->n_rows];
-        *r = (struct request_row){.id = j->id, .queued_ms = (int64_t)j->id, .agent = ""};
+        *r = (struct request_row){.id = j->id, .queued_ms = (int64_t)j->id, .agent = "", .definition = "", .run = "", .url = ""};
         w->row_demand[w->n_rows] = j->demand >= 0 ? w->demands[j->demand] : NULL;
         r->demands = &w->row_demand[w->n_rows];
         r->n_demands = j->demand >= 0;
