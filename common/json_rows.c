@@ -122,6 +122,7 @@ static int feed_between(struct json_rows *r, const char **p, struct err *err)
         if (r->want_element && r->comma)
             return bad_between(r, err);
         r->state = TOP;
+        r->scan = (struct json_scan){.depth = 1};
         buf_puts(&r->envelope_text, "]");
         (*p)++;
     } else {
@@ -141,7 +142,6 @@ static int enter_array(struct json_rows *r, struct err *err)
     r->state = BETWEEN;
     r->want_element = true;
     r->comma = false;
-    r->scan = (struct json_scan){.depth = 1};
     return 0;
 }
 

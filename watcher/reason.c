@@ -18,7 +18,7 @@ char *reason_text(const struct config *config, const char *pool, const struct ad
     case ERR_DENIED: return xasprintf("the credential in %s may not read agent pool \"%s\" (scope Agent Pools, Read): %s", credential(config), pool, why);
     case ERR_NOT_FOUND:
         if (result->status == 404)
-            return xasprintf("%s has no such agent pool any more, or is no organization or collection at all: %s", config->org_url, why);
+            return xasprintf("ORG_URL %s is no organization or collection, or agent pool \"%s\" is gone: %s", config->org_url, pool, why);
         return xasprintf("AGENT_POOLS: %s", why);
     case ERR_IO:
     case ERR_TIMEOUT: return xasprintf("Azure DevOps cannot be reached: %s", why);
