@@ -212,6 +212,11 @@ struct unit *units_by_agent(const struct units *units, const char *agent_name, c
     return NULL;
 }
 
+const char *unit_agent_container(const struct unit *unit)
+{
+    return ((const struct unit_entry *)(const void *)unit)->agent_container;
+}
+
 size_t units_count(const struct units *units)
 {
     return map_count(units->by_name);

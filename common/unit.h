@@ -90,6 +90,7 @@ void units_tick(struct units *units, struct mono now);      /* tells the time ah
 struct unit *units_get(const struct units *units, const char *name);
 /* The unit an agent of this name or host name belongs to: unit name, pod name. NULL = none. */
 struct unit *units_by_agent(const struct units *units, const char *agent_name, const char *host_name);
+const char *unit_agent_container(const struct unit *unit);  /* as its Job's annotation says; NULL = the first one */
 size_t units_count(const struct units *units);
 struct unit *units_next(const struct units *units, size_t *cursor);   /* start with 0, ends with NULL */
 
