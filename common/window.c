@@ -18,13 +18,14 @@ void window_began(struct window *w, unsigned in_flight)
         w->used = in_flight;
 }
 
-/* Falls fast and rises very slowly: were it to follow a loaded server, the growth would excuse itself. */
+/* Falls fast. Rises only where the window is small, so that the latency is the server's own: were it to follow a latency that we cause, the growth would
+ * excuse itself; did it never rise, a server that became slower would keep a small window small. */
 static void note_latency(struct window *w, double ms)
 {
     if (w->best_ms <= 0)
         w->best_ms = ms;
     else
-        w->best_ms += (ms - w->best_ms) * (ms < w->best_ms ? 0.5 : 1.0 / 1024);
+        w->best_ms += (ms - w->best_ms) * (ms < w->best_ms ? 0.5 : 1 / (16 * w->size * w->size));
 }
 
 static void shrink(struct window *w, struct mono sent, struct mono now)
