@@ -72,14 +72,18 @@ static int find_first(const struct kube_config_file *files, size_t n, const char
     return 0;
 }
 
-static const char *current_context(const struct kube_config_file *files, size_t n)
+/* `current-context: yes` is a boolean to YAML: said, not guessed. */
+static int current_context(const struct kube_config_file *files, size_t n, const char **ret, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
-        const char *name = json_text(files[i].root, "current-context");
-        if (*name)
-            return name;
+        const json_t *name = json_object_get(files[i].root, "current-context");
+        if (name && !json_is_null(name) && !json_is_string(name))
+            return err_set(err, ERR_CONFIG, "%s: current-context must be a string", files[i].path);
+        *ret = str_or_empty(json_string_value(name));
+        if (**ret)
+            return 0;
     }
-    return "";
+    return err_set(err, ERR_CONFIG, "%s: no current-context is set: choose one with `kubectl config use-context NAME`", files[0].path);
 }
 
 static bool configures_nothing(const struct kube_config_file *files, size_t n)
@@ -143,9 +147,9 @@ int kube_config_resolve(const struct kube_config_file *files, size_t n, struct k
     *ret = (struct kube_config){.origin = NULL};
     if (n == 0 || configures_nothing(files, n))
         return 0;
-    const char *name = current_context(files, n);
-    if (!*name)
-        return err_set(err, ERR_CONFIG, "%s: no current-context is set: choose one with `kubectl config use-context NAME`", files[0].path);
+    const char *name;
+    if (current_context(files, n, &name, err))
+        return -1;
     json_t *context;
     const struct kube_config_file *file = &files[0];
     if (find_first(files, n, "contexts", name, &context, &file, err))
