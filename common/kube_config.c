@@ -147,7 +147,7 @@ int kube_config_resolve(const struct kube_config_file *files, size_t n, struct k
     *ret = (struct kube_config){.origin = NULL};
     if (n == 0 || configures_nothing(files, n))
         return 0;
-    const char *name;
+    const char *name = "";
     if (current_context(files, n, &name, err))
         return -1;
     json_t *context;
