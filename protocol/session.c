@@ -37,7 +37,8 @@ int peer_uids_parse(const char *text, struct peer_uids *ret, struct err *err)
     int result = 0;
     for (char *entry; !result && (entry = strsep(&rest, ",")) != NULL;) {
         entry += strspn(entry, " ");
-        entry[strcspn(entry, " ")] = '\0';
+        for (size_t n = strlen(entry); n && entry[n - 1] == ' ';)
+            entry[--n] = '\0';
         if (*entry && parse_entry(entry, ret))
             result = err_set(err, ERR_CONFIG, "PEER_UIDS: \"%s\" is not a list like watcher=10001,provisioner=10002,reaper=10003", text);
     }
