@@ -5,6 +5,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -31,9 +32,6 @@ struct frame {
 struct builder {
     yaml_parser_t parser;
     struct yaml_doc *doc;
-    const char *bytes;
-    size_t n;
-    size_t at_char, at_byte;           /* where the search for a scalar's first byte stands */
     struct frame frames[YAML_MAX_DEPTH];
     int depth;
     struct yaml_node **stack;
@@ -52,9 +50,12 @@ static int event_error(struct builder *b, const yaml_event_t *event, struct err 
 static int parser_error(struct builder *b, struct err *err)
 {
     const yaml_parser_t *p = &b->parser;
+    char began[40] = "";
     CHECK(p->error != YAML_MEMORY_ERROR);
-    return yaml_refuse(b->doc, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, err, "%s%s%s", p->problem ? p->problem : "not YAML",
-                       p->context ? " " : "", p->context ? p->context : "");
+    if (p->context && p->context_mark.line != p->problem_mark.line)
+        snprintf(began, sizeof began, " that began in line %d", (int)p->context_mark.line + 1);
+    return yaml_refuse(b->doc, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, err, "%s%s%s%s", p->problem ? p->problem : "not YAML",
+                       p->context ? " " : "", p->context ? p->context : "", began);
 }
 
 static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, enum yaml_kind kind)
@@ -127,38 +128,18 @@ static int on_alias(struct builder *b, const yaml_event_t *event, struct err *er
     return add(b, event, node, a->weight, a->height, err);
 }
 
-static size_t char_bytes(unsigned char lead)
+/* NULL for a plain scalar without a tag: only those are of any other type than text. "!" says text, too. */
+static const char *scalar_tag(const yaml_event_t *event)
 {
-    return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-}
-
-/* libyaml tells `! x` (a text) from `x` only by where it begins. Events come in order, so this walks the file once. */
-static bool has_bare_tag(struct builder *b, const yaml_event_t *event)
-{
-    for (; b->at_char < event->start_mark.index && b->at_byte < b->n; b->at_char++)
-        b->at_byte += char_bytes((unsigned char)b->bytes[b->at_byte]);
-    const char *p = b->bytes + b->at_byte, *end = b->bytes + b->n;
-    if (p < end && *p == '&') {
-        while (p < end && !strchr(" \t\r\n", *p))
-            p++;
-        while (p < end && strchr(" \t\r\n", *p))
-            p++;
-    }
-    return p < end && *p == '!';
-}
-
-static const char *scalar_tag(struct builder *b, const yaml_event_t *event)
-{
-    if (event->data.scalar.tag)
-        return (const char *)event->data.scalar.tag;
-    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event->data.scalar.plain_implicit;
-    bool nothing = event->start_mark.index == event->end_mark.index;
-    return plain && (nothing || !has_bare_tag(b, event)) ? NULL : TAG "str";
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (tag && strcmp(tag, "!") != 0)
+        return tag;
+    return !tag && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? NULL : TAG "str";
 }
 
 static int on_scalar(struct builder *b, const yaml_event_t *event, struct err *err)
 {
-    const char *text = (const char *)event->data.scalar.value, *tag = scalar_tag(b, event);
+    const char *text = (const char *)event->data.scalar.value, *tag = scalar_tag(event);
     struct yaml_node *node = new_node(b, event, YAML_TEXT);
     if (strlen(text) != event->data.scalar.length)
         return event_error(b, event, err, "a text cannot contain \\0");
@@ -286,7 +267,7 @@ static int pull(struct builder *b, struct err *err)
 
 static int parse(struct yaml_doc *doc, const char *bytes, size_t n, struct err *err)
 {
-    struct builder b = {.doc = doc, .bytes = bytes, .n = n};
+    struct builder b = {.doc = doc};
     CHECK(yaml_parser_initialize(&b.parser));
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)bytes, n);
