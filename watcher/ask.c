@@ -4,7 +4,9 @@
 #include "common/clock.h"
 #include "common/mem.h"
 
-static void tell_gone(void *data)
+enum { TELL_AFTER_MS = 20 };
+
+void ask_tell(void *data)
 {
     struct watched *pool = data;
     pool->telling = false;
@@ -12,11 +14,11 @@ static void tell_gone(void *data)
         publish_delta(pool);
 }
 
-/* Answers of one turn of the loop are told together. */
+/* Answers that come close together are told together. */
 static void tell_soon(struct watched *pool)
 {
     if (!pool->telling)
-        loop_post(pool->watcher->loop, tell_gone, pool);
+        loop_timer_set(pool->tell_timer, mono_add_ms(loop_now(pool->watcher->loop), TELL_AFTER_MS));
     pool->telling = true;
 }
 

@@ -17,6 +17,7 @@ struct core {
     uint32_t poll;                        /* number of the poll under way, or the last */
     bool known;
     struct mono began;
+    size_t n_dirty;                       /* an upper bound: a dirty row may have left since */
     struct core_gone *gone;
     size_t n_gone, cap_gone;
     uint64_t *to_ask;                     /* vanished ones, due to be asked for; read from at_ask */
@@ -134,6 +135,7 @@ static void apply(struct core *core, struct watch_request *row, struct core_chan
     row->dirty = true;
     row->asked = old && old->asked;
     change->upserts++;
+    core->n_dirty++;
     free(map_set_u64(core->requests, row->id, row));
 }
 
@@ -238,12 +240,17 @@ const struct core_gone *core_gone(const struct core *core, size_t *ret_n)
     return core->gone;
 }
 
+size_t core_dirty(const struct core *core)
+{
+    return core->n_dirty;
+}
+
 void core_told(struct core *core)
 {
-    size_t cursor = 0;
     struct watch_request *r;
-    while ((r = map_next(core->requests, &cursor, NULL)))
+    for (size_t cursor = 0; core->n_dirty && (r = map_next(core->requests, &cursor, NULL));)
         r->dirty = false;
+    core->n_dirty = 0;
     for (size_t i = 0; i < core->n_gone; i++) {
         free(core->gone[i].result);
         free(core->gone[i].agent);

@@ -37,6 +37,7 @@ const struct watch_request *core_next(const struct core *core, size_t *cursor);
 uint64_t core_finished_rows(const struct core *core);
 
 /* What the peers do not know yet: rows with .dirty, and these. core_told settles both. */
+size_t core_dirty(const struct core *core);
 const struct core_gone *core_gone(const struct core *core, size_t *ret_n);
 void core_told(struct core *core);
 

@@ -44,6 +44,8 @@ static struct rows rows_of(const struct core *core, bool full)
     struct rows rows = {0};
     const struct watch_request *r;
     size_t n_demands = 0;
+    if (!full && !core_dirty(core))
+        return rows;
     for (size_t cursor = 0; (r = core_next(core, &cursor));) {
         rows.n += is_wanted(r, full);
         n_demands += is_wanted(r, full) ? r->n_demands : 0;

@@ -22,10 +22,10 @@ void shell_note_budget(struct watcher *w, const struct ado_result *result)
     int64_t wait = mono_ms_between(loop_now(w->loop), w->budget.closed_until);
     w->counters.throttled += result->err.code == ERR_THROTTLED || result->wait_ms > 0;
     if (wait >= THROTTLE_WORTH_TELLING_MS && !w->throttle_told) {
-        log_warn("Azure DevOps throttles: calls pause", kv_i("ms", wait), kv_i("status", result->status), kv_err(&result->err));
+        log_warn("Azure DevOps wants a pause", kv_i("ms", wait), kv_i("status", result->status), kv_err(&result->err));
         w->throttle_told = true;
     } else if (wait <= 0 && result->err.code == ERR_NONE && w->throttle_told) {
-        log_info("Azure DevOps throttles no longer", KV_NONE);
+        log_info("the pause is over", KV_NONE);
         w->throttle_told = false;
     }
 }
@@ -60,8 +60,9 @@ static void round_failed(struct watched *pool, const struct ado_result *result)
     w->counters.polls_failed++;
     end_round(pool, result);
     publish_stale(pool);
-    if (!pool->id) {
-        set_stale(pool, &pool->agents_stale, "agents", result);
+    if (!pool->id) {                      /* the agents share the fate, and the line in the log */
+        free(pool->agents_stale.reason);
+        pool->agents_stale = (struct stale){.code = pool->stale.code, .reason = xstrdup(pool->stale.reason)};
         publish_agents_stale(pool);
     }
     once_failed(pool, result->err.code, pool->polls.failures, &pool->once.requests);
@@ -124,6 +125,8 @@ static void resolved(struct watched *pool, uint32_t id)
 {
     log_info("pool resolved", kv_s("pool", pool->name), kv_i("id", id));
     pool->id = id;
+    if (pool->agents_stale.code != ERR_NONE)
+        pace_ask(&pool->agents);
     if (pool->picture_id == id)
         return;
     core_forget(pool->core);
@@ -310,6 +313,7 @@ static void open_pools(struct watcher *w)
         pace_init(&pool->polls, w->config->polling_delay_ms);
         pace_init(&pool->agents, w->config->agents_delay_ms);
         pool->timer = loop_timer_new(w->loop, on_timer, pool);
+        pool->tell_timer = loop_timer_new(w->loop, ask_tell, pool);
         arm(pool);
     }
 }
@@ -337,8 +341,8 @@ void *shell_start(struct loop *loop, const struct config *config, struct err *er
 
 static void close_pool(struct watched *pool)
 {
-    loop_post_cancel(pool->watcher->loop, pool);
     loop_timer_free(&pool->timer);
+    loop_timer_free(&pool->tell_timer);
     core_free(&pool->core);
     free(pool->stale.reason);
     free(pool->agents_stale.reason);

@@ -32,6 +32,7 @@ struct watched {
     struct stale stale, agents_stale;
     bool needs_full[ROLE_COUNT];  /* the peer knows nothing yet, or may have missed something */
     struct question questions[CORE_ASKS_MAX];
+    struct loop_timer *tell_timer;
     bool telling;                 /* gone requests are about to be told */
     struct { bool requests, agents, failed; } once;   /* RUN_ONCE: read, or given up */
 };
@@ -66,6 +67,7 @@ void shell_note_budget(struct watcher *watcher, const struct ado_result *result)
 
 /* ask.c: as many as the core gives out and the budget allows */
 void ask_vanished(struct watched *pool);
+void ask_tell(void *pool);                            /* the tell timer */
 
 /* publish.c */
 void publish_delta(struct watched *pool);             /* after a good poll, or when vanished requests were confirmed; not while stale */
