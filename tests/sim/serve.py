@@ -45,7 +45,7 @@ class ControlClient:
     def get(self, path: str):
         return self.call("GET", path)
 
-    def post(self, path: str, **body):
+    def post(self, path: str, /, **body):
         return self.call("POST", path, body)
 
     def delete(self, path: str):
