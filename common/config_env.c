@@ -52,7 +52,9 @@ static const char *meant(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(often_meant); i++)
         if (strcmp(name, often_meant[i].theirs) == 0)
             return often_meant[i].ours;
-    return nearest(name, known, n, 2);
+    const char *near = nearest(name, known, n, 2);
+    size_t tail = near ? strlen(strchr(near, '_')) - 1 : 0;
+    return near && 2 * nearest_distance(name, near) <= tail ? near : NULL;   /* JOB_ID is not JOB_OS misspelt */
 }
 
 void config_near_misses(char *const *environment, void (*warn)(void *data, const char *text), void *data)
@@ -61,7 +63,8 @@ void config_near_misses(char *const *environment, void (*warn)(void *data, const
         char name[64], text[200];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*e, "="), *e);
         const char *ours = meant(name);
-        if (!ours || lookup(environment, ours, strlen(ours)))
+        const char *set = ours ? lookup(environment, ours, strlen(ours)) : NULL;
+        if (!ours || (set && *set))
             continue;
         snprintf(text, sizeof text, "%s: is no setting; did you mean %s?", name, ours);
         warn(data, text);

@@ -139,7 +139,10 @@ static int check(const struct daemon_ops *ops, const struct config *config)
 static int run_configured(const struct daemon_ops *ops, bool only_check)
 {
     struct err err = {0};
-    log_open(ops->role, LOG_INFO, LOG_LOGFMT);
+    enum log_format format = LOG_LOGFMT;   /* for what is said before the settings are read */
+    if (getenv("LOG_FORMAT"))
+        log_format_parse(getenv("LOG_FORMAT"), &format);
+    log_open(ops->role, LOG_INFO, format);
     struct config *config = config_load_env(&err);
     if (!config) {
         fprintf(stderr, "azp-%s: %s\n", ops->role, err.text);
