@@ -206,13 +206,6 @@ static size_t collect_notes(const struct shell *s, char *texts[NOTES_MAX])
         texts[n++] = xstrdup("the watcher is not connected: nothing new is known of Azure DevOps");
     if (!bus_up(s->bus, ROLE_REAPER))
         texts[n++] = xstrdup("the reaper is not connected: nothing is cleaned up");
-    for (size_t i = 0; i < n; i++)
-        if (strlen(texts[i]) > 512) {   /* as much as the message takes, whole characters */
-            size_t end = 512;
-            while (end && ((unsigned char)texts[i][end] & 0xc0) == 0x80)
-                end--;
-            texts[i][end] = '\0';
-        }
     return n;
 }
 
