@@ -461,15 +461,16 @@ static void paths_that_cannot_be(void **state)
     expect_refusal(sub, ROLE_REAPER, "Not a directory");
     unlink(sub);
 
-    snprintf(path, sizeof path, "%s/watcher", dir);
+    snprintf(sub, sizeof sub, "%s/odd", dir);
+    mkdir(sub, 0700);
+    snprintf(path, sizeof path, "%s/watcher", sub);
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    expect_refusal(dir, ROLE_WATCHER, "is not a directory");
+    expect_refusal(sub, ROLE_WATCHER, "is not a directory");
     unlink(path);
     mkdir(path, 0700);
     strncat(path, "/socket", sizeof path - strlen(path) - 1);
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    expect_refusal(dir, ROLE_WATCHER, "is not a socket");
-    unlink(path);
+    expect_refusal(sub, ROLE_WATCHER, "is not a socket");
 }
 
 static void modes_and_old_sockets(void **state)
