@@ -104,12 +104,21 @@ static void remind(struct ledger *l, struct pool_book *pool, struct ledger_actio
     }
 }
 
+/* A request that only an ended unit stands for may need a new one at the next poll: as many spare units wait for that answer. */
+static size_t places_of_the_ended(const struct pool_book *pool)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->n_units; i++)
+        n += pool->units[i]->state == STATE_ENDED && pool->units[i]->stands_for;
+    return n;
+}
+
 void ledger_retire_surplus(struct ledger *l, struct pool_book *pool, const struct ledger_world *world, struct ledger_actions *out)
 {
     if (!pool->fresh || !world->writes_allowed || world->final_round)
         return;
     remind(l, pool, out);
-    size_t keep = ledger_warm_wanted(pool);
+    size_t keep = ledger_warm_wanted(pool) + places_of_the_ended(pool);
     struct unit_memo **list = xcalloc(pool->n_units, sizeof *list);
     size_t n = unmatched_units(pool, list);
     for (size_t i = 0; i < n; i++) {

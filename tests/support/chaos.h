@@ -11,6 +11,8 @@ struct chaos {
     bool hidden[WORLD_UNITS];        /* made, but the watch has not shown it */
     bool unanswered[WORLD_UNITS];    /* made, but the reply was lost */
     uint64_t seed;
+    bool peaceful;                   /* no accidents and no cancelled jobs: then there are exactly as many units as jobs */
+    bool closed;                     /* peaceful: no more jobs, so that a unit too many has none to hide behind */
 };
 
 static uint64_t chaos_random(struct chaos *c, uint64_t n)
@@ -163,7 +165,7 @@ static void chaos_assign(struct chaos *c)
 static void chaos_crash(struct chaos *c)
 {
     int i = chaos_unit(c, chaos_random(c, 2) ? PLACE_PENDING : PLACE_RUNNING);
-    if (i < 0)
+    if (i < 0 || c->peaceful)
         return;
     c->accidents++;
     c->w.list[i].exit_code = 1;
@@ -176,11 +178,11 @@ static void chaos_step(struct chaos *c, uint8_t what)
     struct world_job *j;
     switch (what % 20) {
     case 0: case 1: case 2:
-        if (w->n_jobs < 40)
+        if (w->n_jobs < 40 && !c->closed)
             world_queue(w, -1);
         break;
     case 3:
-        if ((j = chaos_job(c, JOB_QUEUED)))
+        if (!c->peaceful && (j = chaos_job(c, JOB_QUEUED)))
             j->state = JOB_CANCELLED;
         break;
     case 4: world_poll_begin(w); break;
@@ -199,7 +201,7 @@ static void chaos_step(struct chaos *c, uint8_t what)
         break;
     case 15: chaos_crash(c); break;
     case 16: chaos_pass(c, false); break;
-    case 17: chaos_pass(c, true); break;
+    case 17: chaos_pass(c, !c->peaceful); break;
     case 18: chaos_reap(c); break;
     case 19:
         if (what > 200)
@@ -249,12 +251,16 @@ static void chaos_run(const uint8_t *bytes, size_t n)
     c->w.templates[0].registration_deadline_ms = 0;
     c->w.pool.limit = n && bytes[0] % 4 == 0 ? 5 : 0;
     c->seed = n;
+    c->peaceful = n && bytes[0] & 1;
     world_start(&c->w);
-    for (size_t i = 0; i < n && c->w.n_units < WORLD_UNITS - 300; i++)
+    for (size_t i = 0; i < n && c->w.n_units < WORLD_UNITS - 300; i++) {
+        c->closed = c->peaceful && i > n / 3;
         chaos_step(c, bytes[i]);
+    }
     chaos_settle(c);
     CHECK(chaos_at_rest(c));
     CHECK(c->w.creations <= c->w.n_jobs + c->accidents);
+    CHECK(!c->peaceful || c->w.creations == c->w.n_jobs);
     world_close(&c->w);
     free(c);
 }
