@@ -34,6 +34,7 @@ struct kube {
     struct kube_exchanges urgent, held;   /* not yet handed to HTTP */
     struct kube_calls calls;
     unsigned n_held, n_watches;
+    int64_t first_wait_ms;                /* of reflectors; 0 = theirs. Tests shorten it */
     bool closing;                         /* nothing is sent any more */
     uint64_t round;                       /* grows with each failure to get a credential */
 };

@@ -334,6 +334,7 @@ struct kube_watch *kube_watch_start(struct kube *kube, const struct kube_watch_s
     w->spec.ns = xstrdup(spec->ns);
     w->spec.resource = xstrdup(spec->resource);
     w->spec.label_selector = NULL;
+    w->state.first_wait_ms = kube->first_wait_ms;
     w->known = kube_known_new(tell_gone, w);
     w->timer = loop_timer_new(kube->loop, on_timer, w);
     loop_timer_set(w->timer, loop_now(kube->loop));

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERY_SHORT_MS = 1000, FORGET_MS = 120 * 1000, RETRY_AFTER_MAX_MS = 60 * 1000, RV_MAX = 256, TOKEN_MAX = 16384 };
-
-static const struct backoff waits = {.first_ms = 800, .max_ms = 30 * 1000};
+enum { FIRST_WAIT_MS = 800, LONGEST_WAIT_MS = 30 * 1000, FORGET_MS = 120 * 1000, RETRY_AFTER_MAX_MS = 60 * 1000, VERY_SHORT_MS = 1000 };
+enum { RV_MAX = 256, TOKEN_MAX = 16384 };
 
 static void forget_list(struct kube_watch_state *s)
 {
@@ -31,6 +30,7 @@ static int64_t next_wait(struct kube_watch_state *s, int64_t retry_after_ms, str
         s->failures = 0;
     s->failures++;
     s->failed_at = now;
+    struct backoff waits = {.first_ms = s->first_wait_ms ? s->first_wait_ms : FIRST_WAIT_MS, .max_ms = LONGEST_WAIT_MS};
     int64_t wait = backoff_delay(&waits, s->failures, random);
     if (retry_after_ms > RETRY_AFTER_MAX_MS)
         retry_after_ms = RETRY_AFTER_MAX_MS;

@@ -28,6 +28,7 @@ struct kube_watch_state {
     char *rv;                    /* the next watch begins here */
     char *list_rv;               /* of the first page of the list under way */
     char *continue_token;        /* of the next page */
+    int64_t first_wait_ms;       /* after one failure; 0 = 800. Doubles up to 30 s, forgotten after 2 minutes without failure */
     unsigned failures;
     struct mono failed_at;
     bool refused;                /* the last watch was refused: a good list alone does not prove that it will be let in */
