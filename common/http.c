@@ -1,5 +1,5 @@
-/* The life of a call: queued -> running -> finished -> callback. Callbacks of the user run either inside libcurl (on_data: nothing of libcurl may be
- * touched, so cancelling and closing are noted and done afterwards) or from deliver(), where everything is allowed. */
+/* The life of a call: queued -> running -> finished -> callback. Callbacks of the user run either inside libcurl (on_data: nothing of
+ * libcurl may be touched, so cancelling and closing are noted and done afterwards) or from deliver(), where everything is allowed. */
 #include "common/http.h"
 
 #include "common/http_priv.h"
@@ -41,7 +41,8 @@ static void time_out(struct http_call *call, struct mono now)
     else
         err_set(&err, ERR_TIMEOUT, "%s: nothing came for %lld ms", origin, (long long)call->idle_ms);
     /* Not a byte on any of our connections since: they may lead nowhere, and new calls would follow. */
-    if (!call->http->long_lived && call->run->multi == http_multi_current(call->http) && mono_before(http_multi_last_heard(call->run->multi), call->run->began))
+    struct http_multi *multi = call->run->multi;
+    if (!call->http->long_lived && multi == http_multi_current(call->http) && mono_before(http_multi_last_heard(multi), call->run->began))
         http_multi_new(call->http);
     http_fail(call, &err);
 }
@@ -262,7 +263,8 @@ static bool proxy_is_usable(const char *proxy)
     char *scheme = NULL;
     CURLU *url = curl_url();
     CHECK(url != NULL);
-    if (!curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) && !curl_url_get(url, CURLUPART_SCHEME, &scheme, 0))
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+    if (!code && !curl_url_get(url, CURLUPART_SCHEME, &scheme, 0))
         for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
             known = known || strcmp(scheme, schemes[i]) == 0;
     curl_free(scheme);
@@ -293,8 +295,9 @@ struct http *http_open(struct loop *loop, const struct http_options *o, struct e
     *http = (struct http){
         .loop = loop, .alarm_at = MONO_NEVER, .insecure = o->insecure, .long_lived = o->long_lived,
         .max_connections = o->max_connections ? o->max_connections : MAX_CONNECTIONS,
-        .user_agent = xstrdup(o->user_agent), .ca_file = xstrdup(o->ca_file), .ca_pem = xstrdup(o->ca_pem), .cert_pem = xstrdup(o->cert_pem),
-        .key_pem = xstrdup(o->key_pem), .tls_server_name = xstrdup(o->tls_server_name), .proxy = xstrdup(o->proxy), .no_proxy = xstrdup(o->no_proxy),
+        .user_agent = xstrdup(o->user_agent), .ca_file = xstrdup(o->ca_file), .ca_pem = xstrdup(o->ca_pem),
+        .cert_pem = xstrdup(o->cert_pem), .key_pem = xstrdup(o->key_pem), .tls_server_name = xstrdup(o->tls_server_name),
+        .proxy = xstrdup(o->proxy), .no_proxy = xstrdup(o->no_proxy),
     };
     http->alarm = loop_timer_new(loop, on_alarm, http);
     TAILQ_INIT(&http->urgent);

@@ -18,7 +18,7 @@ struct http_options {
     const char *ca_file;          /* instead of the system's store; re-read by libcurl at most 5 min after it changed */
     const char *ca_pem;
     const char *cert_pem, *key_pem;
-    const char *tls_server_name;  /* name to verify instead of the URL's host (sent as SNI and Host) */
+    const char *tls_server_name;  /* name to verify instead of the URL's host (sent as SNI; Host stays the URL's); no_proxy is matched against it */
     bool insecure;                /* do not verify */
     const char *proxy;            /* http://, https://, socks5:// */
     const char *no_proxy;         /* curl's CURLOPT_NOPROXY list */

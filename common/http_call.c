@@ -68,8 +68,9 @@ struct http_call *http_call_new(struct http *http, const struct http_request *r)
         len += strlen(r->headers[n_headers]) + 1;
     struct http_call *call = xcalloc(1, sizeof *call + len);
     *call = (struct http_call){
-        .http = http, .on_data = r->on_data, .on_done = r->on_done, .data = r->data, .idle_ms = r->idle_ms, .body_len = r->body_len, .text_len = len,
-        .deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS, .max_body = r->max_body ? r->max_body : MAX_BODY,
+        .http = http, .on_data = r->on_data, .on_done = r->on_done, .data = r->data, .body_len = r->body_len, .text_len = len,
+        .deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS, .idle_ms = r->idle_ms,
+        .max_body = r->max_body ? r->max_body : MAX_BODY,
         .urgent = r->urgent || http->long_lived, .gzip = r->gzip, .has_body = r->body != NULL, .n_headers = n_headers,
     };
     char *at = call->text;

@@ -247,8 +247,8 @@ static CURLUcode rename_host(struct http_call *call, CURLU *url)
     return code;
 }
 
-/* Where HTTP/2 may come of it, calls wait for the connection being made instead of each making one. Over plain HTTP it cannot, and they would wait for
- * the whole first reply. */
+/* Where HTTP/2 may come of it, calls wait for the connection being made instead of each making one. Over plain HTTP it cannot, and they
+ * would wait for the whole first reply. */
 static void set_version(const struct http_call *call, CURL *easy)
 {
     bool multiplex = !call->http->long_lived && strncasecmp(call->url, "https:", 6) == 0;

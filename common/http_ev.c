@@ -1,5 +1,5 @@
-/* curl multi <-> libev. State hangs on sockets, never on easy handles: a socket may be libcurl's own business (resolver, happy eyeballs, a connection
- * that waits in the pool). A watcher may be freed by libcurl while its callback runs, so nothing of it is touched after socket_action. */
+/* curl multi <-> libev. State hangs on sockets, never on easy handles: a socket may be libcurl's own business (resolver, happy eyeballs, a
+ * connection that waits in the pool). A watcher may be freed by libcurl while its callback runs: it is not touched after socket_action. */
 #include "common/http_priv.h"
 #include "common/mem.h"
 
@@ -135,7 +135,10 @@ static void on_socket(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev;
     struct http_multi *m = ((struct http_socket *)(void *)w)->multi;
-    act(m, w->fd, (events & EV_READ ? CURL_CSELECT_IN : 0) | (events & EV_WRITE ? CURL_CSELECT_OUT : 0) | (events & EV_ERROR ? CURL_CSELECT_ERR : 0));
+    int ready = events & EV_READ ? CURL_CSELECT_IN : 0;
+    ready |= events & EV_WRITE ? CURL_CSELECT_OUT : 0;
+    ready |= events & EV_ERROR ? CURL_CSELECT_ERR : 0;
+    act(m, w->fd, ready);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *w, int events)

@@ -1,5 +1,5 @@
-/* Posts need no system call: a dummy watcher of the lowest priority is fed into libev's pending list, so they run when the callbacks that are due now
- * are through. What posts themselves post waits for one round of I/O, so that a chain of posts cannot starve the sockets. */
+/* Posts need no system call: a dummy watcher of the lowest priority is fed into libev's pending list, so they run when the callbacks that
+ * are due now are through. What posts themselves post waits for one round of I/O, so that a chain of posts cannot starve the sockets. */
 #include "common/loop.h"
 
 #include "common/clock.h"

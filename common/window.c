@@ -18,8 +18,8 @@ void window_began(struct window *w, unsigned in_flight)
         w->used = in_flight;
 }
 
-/* Falls fast. Rises only where the window is small, so that the latency is the server's own: were it to follow a latency that we cause, the growth would
- * excuse itself; did it never rise, a server that became slower would keep a small window small. */
+/* Falls fast. Rises only where the window is small, so that the latency is the server's own: were it to follow a latency that we cause, the
+ * growth would excuse itself; did it never rise, a server that became slower would keep a small window small. */
 static void note_latency(struct window *w, double ms)
 {
     if (w->best_ms <= 0)

@@ -1,4 +1,5 @@
-/* For test_http*.c: the scripted server as a child process, certificates made on the spot, and a way to run the loop until so many replies are in. */
+/* For test_http*.c: the scripted server as a child process, certificates made on the spot, and a way to run the loop until so many
+ * replies are in. */
 #ifndef TESTS_HTTP_FIXTURE_H
 #define TESTS_HTTP_FIXTURE_H
 
@@ -119,7 +120,7 @@ struct seen {                /* a reply outlives its callback here */
     int status, connection;
     struct err err;
     char *body;
-    struct mono began, ended, told;
+    struct mono began, ended;
     long retry_ms;
     bool json;
 };
@@ -133,28 +134,28 @@ struct world {
     bool impatient;
 };
 
-static void on_patience(void *data)
+static inline void on_patience(void *data)
 {
     struct world *w = data;
     w->impatient = true;
     loop_stop(w->loop);
 }
 
-static void record(void *data, const struct http_reply *reply)
+static inline void record(void *data, const struct http_reply *reply)
 {
     struct world *w = data;
     CHECK(w->n < REPLIES_MAX);
     const char *connection = http_header(reply, "x-CONNECTION");
     w->seen[w->n++] = (struct seen){
         .status = reply->status, .err = reply->err, .body = xstrdup(reply->body), .began = reply->began, .ended = reply->ended,
-        .told = clock_mono(), .retry_ms = http_retry_after_ms(reply), .json = http_is_json(reply), .connection = connection ? atoi(connection) : 0,
+        .retry_ms = http_retry_after_ms(reply), .json = http_is_json(reply), .connection = connection ? atoi(connection) : 0,
     };
     CHECK(strlen(reply->body) == reply->body_len);
     if (w->n >= w->wanted)
         loop_stop(w->loop);
 }
 
-static struct world *world_new(const struct http_options *options)
+static inline struct world *world_new(const struct http_options *options)
 {
     struct world *w = xcalloc(1, sizeof *w);
     struct err err = {.code = ERR_NONE};
@@ -166,7 +167,7 @@ static struct world *world_new(const struct http_options *options)
     return w;
 }
 
-static void world_free(struct world **pw)
+static inline void world_free(struct world **pw)
 {
     struct world *w = *pw;
     http_close(&w->http);
@@ -179,7 +180,7 @@ static void world_free(struct world **pw)
 }
 
 /* True when `wanted` replies in all came in time. */
-static bool wait_for(struct world *w, unsigned wanted)
+static inline bool wait_for(struct world *w, unsigned wanted)
 {
     w->wanted = wanted;
     if (w->n >= wanted)
@@ -206,7 +207,7 @@ static const char *url_of(const char *scheme, const char *path)
 }
 
 /* Sends a GET of a path of the plain server, other fields as in r. */
-static struct http_call *get(struct world *w, const char *path, struct http_request r)
+static inline struct http_call *get(struct world *w, const char *path, struct http_request r)
 {
     r.method = r.method ? r.method : "GET";
     r.url = url_of("http", path);

@@ -40,14 +40,17 @@ static void sends_exactly_what_it_is_given(void **state)
 {
     (void)state;
     static const struct { const char *method, *body, *length; } cases[] = {
-        {"POST", "{\"a\":1}", "\"content-length\": \"7\""}, {"PUT", NULL, "\"content-length\": \"0\""}, {"DELETE", "{}", "\"content-length\": \"2\""},
+        {"POST", "{\"a\":1}", "\"content-length\": \"7\""}, {"PUT", NULL, "\"content-length\": \"0\""},
+        {"DELETE", "{}", "\"content-length\": \"2\""},
         {"PATCH", "x", "\"content-length\": \"1\""}, {"DELETE", NULL, NULL}, {"GET", NULL, NULL},
     };
     static const char *const headers[] = {"Authorization: Basic abc", "X-Empty-Not: 1", NULL};
     struct world *w = world_new(&plain);
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         char want[64];
-        get(w, "echo", (struct http_request){.method = cases[i].method, .body = cases[i].body, .body_len = strlen(str_or_empty(cases[i].body)), .headers = headers});
+        const char *sent = cases[i].body;
+        get(w, "echo", (struct http_request){
+            .method = cases[i].method, .body = sent, .body_len = strlen(str_or_empty(sent)), .headers = headers});
         assert_true(wait_for(w, i + 1));
         const char *body = w->seen[i].body;
         snprintf(want, sizeof want, "\"method\": \"%s\"", cases[i].method);
@@ -204,7 +207,9 @@ static void tls_with_the_right_ca(void **state)
 {
     (void)state;
     char *pem = read_file(server.cert);
-    const struct http_options options[] = {{.ca_file = server.cert}, {.ca_pem = pem}, {.insecure = true}, {.ca_pem = pem, .long_lived = true}};
+    const struct http_options options[] = {
+        {.ca_file = server.cert}, {.ca_pem = pem}, {.insecure = true}, {.ca_pem = pem, .long_lived = true},
+    };
     for (unsigned i = 0; i < ARRAY_SIZE(options); i++) {
         struct world *w = world_new(&options[i]);
         struct seen *s = https(w, "hello");

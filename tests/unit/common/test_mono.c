@@ -53,7 +53,8 @@ static void nonsense_is_no_stamp(void **state)
     (void)state;
     static const char *const cases[] = {
         NULL, "", "2026", "2026-03-01", "2026-03-01T08:15:02", "2026-03-01T08:15:02.5", "2026-13-01T08:15:02Z", "2026-03-32T08:15:02Z",
-        "2026-03-01T24:15:02Z", "2026-03-01T08:60:02Z", "2026-03-01T08:15:61Z", "2026-03-01T08:15:02Zx", "26-03-01T08:15:02Z", "+026-03-01T08:15:02Z",
+        "2026-03-01T24:15:02Z", "2026-03-01T08:60:02Z", "2026-03-01T08:15:61Z", "2026-03-01T08:15:02Zx", "26-03-01T08:15:02Z",
+        "+026-03-01T08:15:02Z",
         "2026-03-01T08:15:02+0", " 2026-03-01T08:15:02Z", "2026-00-10T08:15:02Z", "2026-03-00T08:15:02Z",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -89,7 +90,8 @@ static void durations_are_read(void **state)
 {
     (void)state;
     static const struct { const char *text; int64_t ms; } cases[] = {
-        {"90", 90000}, {"0", 0}, {"500ms", 500}, {"30s", 30000}, {"10m", 600000}, {"2h", 7200000}, {"1d", 86400000}, {"1h30m", 5400000}, {"1m500ms", 60500},
+        {"90", 90000}, {"0", 0}, {"500ms", 500}, {"30s", 30000}, {"10m", 600000}, {"2h", 7200000}, {"1d", 86400000},
+        {"1h30m", 5400000}, {"1m500ms", 60500},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t ms = -1;
@@ -104,7 +106,10 @@ static void durations_are_read(void **state)
 static void nonsense_is_no_duration(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"", "-1", "s", "1x", "1 s", " 1", "1.5s", "99999999999999999999", "9223372036854775807s", "106752d", "1s ", "ten", "1S", "1sm"};
+    static const char *const cases[] = {
+        "", "-1", "s", "1x", "1 s", " 1", "1.5s", "99999999999999999999", "9223372036854775807s", "106752d", "1s ", "ten", "1S",
+        "1sm",
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t ms = 42;
         assert_int_equal(duration_parse(cases[i], 1000, &ms), -1);

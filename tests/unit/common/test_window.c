@@ -116,7 +116,9 @@ static void a_server_that_became_slower_gets_its_window_back(void **state)
 static void retry_after_closes_it(void **state)
 {
     (void)state;
-    static const struct { int64_t pause, closed_until; } cases[] = {{-1, 0}, {0, 1010}, {1000, 2010}, {24 * 3600 * 1000, 301010}, {INT64_MAX, 301010}};
+    static const struct { int64_t pause, closed_until; } cases[] = {
+        {-1, 0}, {0, 1010}, {1000, 2010}, {24 * 3600 * 1000, 301010}, {INT64_MAX, 301010},
+    };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct window w;
         window_init(&w);
