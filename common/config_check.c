@@ -65,7 +65,7 @@ int config_check_agent_pools(const struct config_setting *s, char **text, struct
 {
     if (strspn(*text, ", \t") == strlen(*text))
         return config_refuse(s, err, "names no pool: give the names of the agent pools to serve, e.g. Pool1,Pool2");
-    return 0;
+    return config_check_bytes(s, *text, err);
 }
 
 int config_check_token_secret(const struct config_setting *s, char **text, struct err *err)

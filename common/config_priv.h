@@ -82,6 +82,7 @@ int config_apply(struct config_loader *loader, enum config_scope scope, void *ob
 
 /* Takes text: parses it into its place in object. */
 int config_store(const struct config_setting *s, char *text, void *object, struct err *err);
+int config_check_bytes(const struct config_setting *s, const char *text, struct err *err);
 void config_clear(const struct config_field *field, void *object);
 
 int config_load_pools(struct config_loader *loader, struct err *err);

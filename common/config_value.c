@@ -3,6 +3,7 @@
 
 #include "common/mem.h"
 #include "common/mono.h"
+#include "common/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -101,18 +102,22 @@ void config_clear(const struct config_field *field, void *object)
     put_text(field, object, NULL);
 }
 
-/* Control bytes have no place in any setting; they would travel into URLs, names and logs. */
-static int check_bytes(const struct config_setting *s, const char *text, struct err *err)
+/* Control bytes and what is not UTF-8 have no place in any setting; they would travel into URLs, names and logs. */
+int config_check_bytes(const struct config_setting *s, const char *text, struct err *err)
 {
-    for (const char *p = text; *p; p++)
-        if (iscntrl((unsigned char)*p))
-            return config_refuse(s, err, "contains a control character (0x%02x) at position %d; remove it", (unsigned char)*p, (int)(p - text) + 1);
+    for (size_t i = 0, len = strlen(text), step; i < len; i += step) {
+        step = utf8_char(text + i, len - i, NULL);
+        if (step == 0)
+            return config_refuse(s, err, "is not UTF-8 at position %zu (byte 0x%02x); write it as UTF-8", i + 1, (unsigned char)text[i]);
+        if (iscntrl((unsigned char)text[i]))
+            return config_refuse(s, err, "contains a control character (0x%02x) at position %zu; remove it", (unsigned char)text[i], i + 1);
+    }
     return 0;
 }
 
 static int store_typed(const struct config_setting *s, char **text, void *object, struct err *err)
 {
-    if ((!s->field->secret && check_bytes(s, *text, err) != 0) || (s->field->check && s->field->check(s, text, err) != 0))
+    if ((!s->field->secret && config_check_bytes(s, *text, err) != 0) || (s->field->check && s->field->check(s, text, err) != 0))
         return -1;
     switch (s->field->type) {
     case TYPE_FLAG: return store_flag(s, *text, object, err);

@@ -2,6 +2,7 @@
 #include "common/yaml_priv.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,27 +48,6 @@ void yaml_wipe_chunks(struct yaml_doc *doc)
     }
 }
 
-/* Length of the well-formed UTF-8 character at p, 0 if there is none. */
-static size_t character(const unsigned char *p, size_t n, uint32_t *ret)
-{
-    static const struct { unsigned char mask, lead; uint32_t least; } forms[] = {
-        {0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000},
-    };
-    for (size_t len = 1; len <= ARRAY_SIZE(forms) && len <= n; len++) {
-        if ((p[0] & forms[len - 1].mask) != forms[len - 1].lead)
-            continue;
-        uint32_t c = p[0] & (unsigned char)~forms[len - 1].mask;
-        for (size_t i = 1; i < len; i++) {
-            if ((p[i] & 0xc0) != 0x80)
-                return 0;
-            c = c << 6 | (p[i] & 0x3f);
-        }
-        *ret = c;
-        return c < forms[len - 1].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
-    }
-    return 0;
-}
-
 static bool is_control(uint32_t c)
 {
     return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0 && c != 0x85) || c == 0xfffe || c == 0xffff;
@@ -86,7 +66,7 @@ int yaml_check_bytes(const struct yaml_doc *doc, const char *bytes, size_t n, st
     if (n >= 2 && ((p[0] == 0xff && p[1] == 0xfe) || (p[0] == 0xfe && p[1] == 0xff)))
         return yaml_refuse(doc, 1, 1, err, "this is UTF-16; save the file as UTF-8");
     for (size_t i = 0, len; i < n; i += len) {
-        len = character(p + i, n - i, &c);
+        len = utf8_char(bytes + i, n - i, &c);
         if (len == 0)
             return yaml_refuse(doc, line, column, err, "byte 0x%02x is not UTF-8; save the file as UTF-8", p[i]);
         if (is_control(c))

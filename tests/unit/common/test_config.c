@@ -206,6 +206,8 @@ static void each_wrong_value_has_its_sentence(void **state)
         {"HOST_TYPE=aci", "HOST_TYPE: this build runs agents on Kubernetes only, not on Azure Container Instances; unset it and the AZ_ settings"},
         {"AZ_SUBSCRIPTION_ID=1", "AZ_SUBSCRIPTION_ID: this build runs agents on Kubernetes only, not on Azure Container Instances; unset the AZ_ settings, or set "
                                  "HOST_TYPE=kubernetes to have them ignored"},
+        {"AGENT_POOLS=A\xff", "AGENT_POOLS: is not UTF-8 at position 2 (byte 0xff); write it as UTF-8"},
+        {"AGENT_POOLS=A,B\x02", "AGENT_POOLS: contains a control character (0x02) at position 4; remove it"},
         {"JOB_OS=macos", "JOB_OS: \"macos\" is not one of: linux windows"},
         {"JOB_HARDENING=none", "JOB_HARDENING: \"none\" is not one of: baseline restricted"},
         {"LOG_LEVEL=loud", "LOG_LEVEL: \"loud\" is not one of: debug info warn error"},
