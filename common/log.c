@@ -73,20 +73,38 @@ int log_format_parse(const char *text, enum log_format *ret)
     return 0;
 }
 
+/* Bytes of the well-formed UTF-8 character at p that may be printed as it is; 0 for control characters (C1 too) and anything malformed. */
+static size_t printable(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] != 0x7f;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool no_character = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    bool c1_control = p[0] == 0xc2 && p[1] < 0xa0;
+    return overlong || no_character || c1_control ? 0 : n;
+}
+
 static void put_escaped(struct buf *b, const char *text)
 {
+    const unsigned char *p = (const unsigned char *)text;
     buf_puts(b, "\"");
     size_t n = strnlen(text, VALUE_MAX_BYTES);
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c == '\n')
+    for (size_t i = 0, step; i < n; i += step ? step : 1) {
+        step = printable(p + i, n - i);
+        if (p[i] == '"' || p[i] == '\\')
+            buf_printf(b, "\\%c", p[i]);
+        else if (step)
+            buf_append(b, p + i, step);
+        else if (p[i] == '\n')
             buf_puts(b, "\\n");
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(b, "\\u%04x", c);
         else
-            buf_append(b, &c, 1);
+            buf_printf(b, "\\u%04x", p[i]);
     }
     buf_puts(b, text[n] ? "...\"" : "\"");
 }

@@ -119,9 +119,20 @@ static void names_are_parsed(void **state)
     assert_int_equal(log_format_parse("xml", &format), -1);
 }
 
+static void foreign_bytes_stay_harmless(void **state)
+{
+    (void)state;
+    log_open("watcher", LOG_INFO, LOG_JSON);
+    capture();
+    log_info("x", kv_s("name", "\xc3\xbc\xe2\x82\xac \xc2\x9b" "31m \x1b[2J \xff \xc0\xaf \xed\xa0\x80"));
+    release();
+    assert_non_null(strstr(line, "\"name\":\"\xc3\xbc\xe2\x82\xac \\u00c2\\u009b31m \\u001b[2J \\u00ff \\u00c0\\u00af \\u00ed\\u00a0\\u0080\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(foreign_bytes_stay_harmless),
         cmocka_unit_test(logfmt),
         cmocka_unit_test(json),
         cmocka_unit_test(control_bytes_are_escaped),
