@@ -55,18 +55,23 @@ static bool next_step(struct setup *s)
     return false;
 }
 
+static void set_ready(struct setup *s)
+{
+    if (s->ready)
+        return;
+    s->ready = true;
+    if (!s->o.check_only)
+        log_info("setup done", kv_s("namespace", s->ns));
+    s->o.on_change(s->o.data);
+}
+
 static void run(void *data)
 {
     struct setup *s = data;
     if (s->call)
         return;
     if (!next_step(s)) {
-        bool first = !s->ready;
-        s->ready = true;
-        if (first) {
-            log_info("setup done", kv_s("namespace", s->ns));
-            s->o.on_change(s->o.data);
-        }
+        set_ready(s);
         return;
     }
     switch (s->step) {

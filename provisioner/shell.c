@@ -194,8 +194,7 @@ struct shell *shell_start(struct loop *loop, const struct config *config, struct
         shell_stop(s);
         return NULL;
     }
-    log_info("started", kv_s("server", kube_server(s->kube)), kv_s("namespace", s->ns), kv_s("instance", config->instance),
-             kv_i("templates", (int64_t)s->templates->n));
+    log_info("units are made here", kv_s("server", kube_server(s->kube)), kv_s("namespace", s->ns), kv_i("templates", (int64_t)s->templates->n));
     return s;
 }
 
