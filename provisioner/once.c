@@ -40,10 +40,13 @@ static size_t report_waiting(const struct shell *s)
     return waiting;
 }
 
-static bool tell_reaper(struct shell *s, bool complete, const char *reason)
+/* As soon as it is connected. */
+static void tell_reaper(struct shell *s)
 {
-    struct msg msg = {.type = MSG_done, .u.done = {.complete = complete, .reason = reason}};
-    return bus_send(s->bus, ROLE_REAPER, &msg) == 0;
+    struct once *o = &s->once;
+    struct msg msg = {.type = MSG_done, .u.done = {.complete = o->code == EXIT_OK, .reason = o->reason}};
+    if (!o->told && bus_up(s->bus, ROLE_REAPER))
+        o->told = bus_send(s->bus, ROLE_REAPER, &msg) == 0;
 }
 
 /* Leaves when the reaper has been told, or will not be there to hear it. */
@@ -52,9 +55,10 @@ static void linger(void *data)
     struct shell *s = data;
     struct once *o = &s->once;
     struct mono now = loop_now(s->loop);
-    bool told = bus_up(s->bus, ROLE_REAPER) && bus_flushed(s->bus);
-    if (told || mono_reached(o->linger_until, now)) {
-        if (!told)
+    tell_reaper(s);
+    bool heard = o->told && bus_flushed(s->bus);
+    if (heard || mono_reached(o->linger_until, now)) {
+        if (!heard)
             log_warn("the reaper was not there to hear that the round is over", KV_NONE);
         daemon_exit(o->code);
         return;
@@ -67,12 +71,13 @@ static void finish(struct shell *s, bool complete, const char *reason)
     struct once *o = &s->once;
     o->finished = true;
     o->code = complete ? EXIT_OK : EXIT_FAILED;
+    o->reason = reason;
     size_t waiting = report_waiting(s);
     if (complete)
         log_info("round complete", kv_i("created", (int64_t)creator_created(s->creator)), kv_i("waiting", (int64_t)waiting));
     else
         log_error("round not complete", kv_s("reason", reason), kv_i("created", (int64_t)creator_created(s->creator)), kv_i("waiting", (int64_t)waiting));
-    tell_reaper(s, complete, reason);
+    tell_reaper(s);
     o->linger_until = mono_add_ms(loop_now(s->loop), LINGER_MS);
     loop_timer_free(&o->deadline);
     o->deadline = loop_timer_new(s->loop, linger, s);
@@ -86,7 +91,7 @@ static void on_deadline(void *data)
     if (!s->once.heard)
         finish(s, false, "RUN_ONCE_DEADLINE passed: the watcher did not finish its round");
     else
-        finish(s, false, trouble ? trouble : "RUN_ONCE_DEADLINE passed before every unit was made or its reason known");
+        finish(s, false, trouble ? "RUN_ONCE_DEADLINE passed while setup waited" : "RUN_ONCE_DEADLINE passed before every unit was made or its reason known");
 }
 
 void once_start(struct shell *s)

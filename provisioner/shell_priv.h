@@ -21,7 +21,8 @@ struct follow {
 struct once {
     struct loop_timer *deadline;
     bool heard, complete;         /* the watcher said done */
-    bool finished;
+    bool finished, told;
+    const char *reason;           /* static */
     int code;
     struct mono linger_until;     /* for the reaper to hear of it */
 };
