@@ -30,7 +30,8 @@ void kube_config_done(struct kube_config *c)
     char **secrets[] = {&c->key_pem, &c->cert_pem, &c->token, &c->username, &c->password};
     for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
         secret_free(secrets[i]);
-    char *plain[] = {c->origin, c->server, c->tls_server_name, c->proxy, c->ca_file, c->ca_pem, c->ns, c->cert_file, c->key_file, c->token_file};
+    char *plain[] = {c->origin, c->server, c->tls_server_name, c->proxy, c->ca_file, c->ca_pem, c->ns, c->cert_file,
+                     c->key_file, c->token_file};
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         free(plain[i]);
     list_free(c->impersonate);

@@ -1,5 +1,5 @@
-/* Whom to talk to and as whom: one resolved identity out of kubeconfig files, or out of the pod this runs in. client-go's rules: the first file wins
- * for each named entry as a whole, relative paths are relative to the file that names them, contradictions are refused. */
+/* Whom to talk to and as whom: one resolved identity out of kubeconfig files, or out of the pod this runs in. client-go's rules: the first
+ * file wins for each named entry as a whole, relative paths are relative to the file that names them, contradictions are refused. */
 #ifndef COMMON_KUBE_CONFIG_H
 #define COMMON_KUBE_CONFIG_H
 

@@ -228,7 +228,7 @@ int kube_config_user(const json_t *user, const char *dir, struct kube_config *c,
         read_impersonation(user, c, err) || check_user(c, err))
         return -1;
     if (json_object_size(json_object_get(user, "auth-provider")))
-        return err_set(err, ERR_CONFIG, "auth-provider is no longer supported by Kubernetes: use an exec plugin, a token or a client certificate");
+        return err_set(err, ERR_CONFIG, "auth-provider is no longer supported by Kubernetes: use exec, a token or a client certificate");
     const json_t *exec = json_object_get(user, "exec");
     bool other = c->token || c->token_file || c->username || c->cert_file || c->cert_pem;
     if (!exec || json_is_null(exec))
@@ -324,8 +324,8 @@ static json_t *exec_extension(const json_t *cluster)
 
 void kube_config_exec_cluster(const json_t *cluster, struct kube_config *c)
 {
-    static const char *const members[] = {"server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url",
-                                          "disable-compression"};
+    static const char *const members[] = {"server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data",
+                                          "proxy-url", "disable-compression"};
     json_t *info = c->exec ? c->exec->cluster : NULL;
     if (!info)
         return;

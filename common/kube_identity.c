@@ -223,7 +223,10 @@ struct kube_identity *kube_identity_new(struct loop *loop, struct kube_config *c
     struct kube_identity *id = xcalloc(1, sizeof *id);
     *id = (struct kube_identity){.loop = loop, .config = *config, .on_ready = on_ready, .data = data};
     *config = (struct kube_config){.origin = NULL};
-    id->may_send = !strncmp(id->config.server, "https://", 8) || kube_server_is_loopback(id->config.server);
+    const struct kube_config *c = &id->config;
+    id->may_send = !strncmp(c->server, "https://", 8) || kube_server_is_loopback(c->server);
+    if (!id->may_send && (c->token || c->token_file || c->username || c->exec))
+        log_warn("the API server is plain http: no credential is sent to it", kv_s("server", c->server));
     if (first_read(id, err))
         kube_identity_free(&id);
     return id;

@@ -13,8 +13,8 @@ size_t kube_known_count(const struct kube_known *known);
 
 /* key: unique in the collection ("name", or "ns/name" for a collection over all namespaces; on_gone gets the part after the slash). */
 void kube_known_list_begins(struct kube_known *known);
-void kube_known_seen(struct kube_known *known, const char *key, const char *uid);       /* on_gone first, when it was there under another uid */
-void kube_known_deleted(struct kube_known *known, const char *key, const char *uid);    /* on_gone for what was shown; nothing when it was not */
+void kube_known_seen(struct kube_known *known, const char *key, const char *uid);       /* on_gone when it was there under another uid */
+void kube_known_deleted(struct kube_known *known, const char *key, const char *uid);    /* on_gone for what was shown */
 void kube_known_list_ends(struct kube_known *known);                                    /* on_gone for all not seen since it began */
 
 #endif

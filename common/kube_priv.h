@@ -1,9 +1,9 @@
 /* What the files of the Kubernetes client share; nobody else includes this.
  *   kube.c               open, close, rights, calls
  *   kube_url.c           URLs
- *   kube_exchange.c      one authorised request: waits for the credential, is held back while HTTP has enough queued, replays once after a 401
+ *   kube_exchange.c      one authorised request: waits for the credential, is held back while HTTP has enough, replays after a 401
  *   kube_watch.c         the reflector's I/O;     kube_watch_state.c  its decisions;     kube_known.c  what it has shown
- *   kube_status.c        what a reply means
+ *   kube_reply.c         reading a reply;         kube_status.c       what it means
  *   kube_config*.c       kubeconfig;              kube_identity.c     credentials over time;    kube_exec.c  plugins */
 #ifndef COMMON_KUBE_PRIV_H
 #define COMMON_KUBE_PRIV_H
@@ -42,9 +42,13 @@ struct kube {
 /* ---- kube.c ---- */
 void kube_check_right(const struct kube *kube, enum kube_verb verb, const char *resource);
 int kube_link_open(struct kube *kube, struct err *err);
-/* Reads a reply: err (also of a reply that should be JSON and is not), refusal and all the rest. ret->object is a new reference to be released. */
+
+/* ---- kube_reply.c ---- */
+/* Reads a reply: err (also of one that should be JSON and is not), refusal and all the rest. *ret_body is a new reference, ret->object borrows it. */
 void kube_read_reply(const struct http_reply *reply, const char *method, const char *resource, char *warning, size_t warning_size,
                      struct kube_result *ret, json_t **ret_body);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as Unix ms; 0 when it is anything else. */
+int64_t kube_reply_date(const char *date);
 
 /* ---- kube_url.c ---- */
 struct kube_path {

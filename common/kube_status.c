@@ -4,7 +4,6 @@
 #include "common/mem.h"
 
 #include <string.h>
-#include <time.h>
 
 const char *kube_refusal_name(enum kube_refusal refusal)
 {
@@ -174,13 +173,6 @@ void kube_status_event(const json_t *status, struct err *err, int64_t *ret_retry
         code = 410;
     *ret_retry_after_ms = said > 0 && said < 86400 ? said * 1000 : -1;
     describe(err, code_of((int)code, reason, false), (int)code, reason, json_text(status, "message"));
-}
-
-int64_t kube_status_date(const char *date)
-{
-    struct tm tm = {0};
-    const char *end = date ? strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
-    return end && !*end ? (int64_t)timegm(&tm) * 1000 : 0;
 }
 
 char *kube_status_warning(const char *header, char *out, size_t n)

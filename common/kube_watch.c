@@ -1,5 +1,5 @@
-/* The reflector: carries out what kube_watch_state decides, and tells its user about objects and health. Any callback may stop it: `busy` keeps it in
- * memory until the stack is its own again. */
+/* The reflector: carries out what kube_watch_state decides, and tells its user about objects and health. Any callback may stop it: `busy`
+ * keeps it in memory until the stack is its own again. */
 #include "common/kube.h"
 
 #include "common/clock.h"
@@ -182,7 +182,8 @@ static int read_page(struct kube_watch *w, struct kube_watch_plan *ret, struct e
     const json_t *items = json_object_get(envelope, "items");
     if (!json_rows_saw_array(w->rows) && !json_is_null(items))
         return err_set(err, ERR_INVALID, "the reply is no list: it has no items");
-    return kube_watch_state_page(&w->state, json_text(envelope, "metadata.resourceVersion"), json_text(envelope, "metadata.continue"), ret, err);
+    const char *rv = json_text(envelope, "metadata.resourceVersion"), *token = json_text(envelope, "metadata.continue");
+    return kube_watch_state_page(&w->state, rv, token, ret, err);
 }
 
 static void list_ended(struct kube_watch *w, const struct http_reply *reply)
@@ -329,7 +330,8 @@ struct kube_watch *kube_watch_start(struct kube *kube, const struct kube_watch_s
     kube_check_right(kube, KUBE_LIST, spec->resource);
     kube_check_right(kube, KUBE_WATCH, spec->resource);
     struct kube_watch *w = xcalloc(1, sizeof *w);
-    *w = (struct kube_watch){.kube = kube, .spec = *spec, .next = KUBE_DO_LIST, .selector = spec->label_selector ? http_escape(spec->label_selector) : NULL};
+    *w = (struct kube_watch){.kube = kube, .spec = *spec, .next = KUBE_DO_LIST};
+    w->selector = spec->label_selector ? http_escape(spec->label_selector) : NULL;
     w->spec.api = xstrdup(spec->api);
     w->spec.ns = xstrdup(spec->ns);
     w->spec.resource = xstrdup(spec->resource);

@@ -37,7 +37,8 @@ static int64_t next_wait(struct kube_watch_state *s, int64_t retry_after_ms, str
     return wait > retry_after_ms ? wait : retry_after_ms;
 }
 
-int kube_watch_state_page(struct kube_watch_state *s, const char *rv, const char *continue_token, struct kube_watch_plan *ret, struct err *err)
+int kube_watch_state_page(struct kube_watch_state *s, const char *rv, const char *continue_token, struct kube_watch_plan *ret,
+                          struct err *err)
 {
     if (!s->list_rv && (!*rv || strlen(rv) > RV_MAX))
         return err_set(err, ERR_INVALID, "the list carries no resourceVersion");
@@ -73,7 +74,8 @@ struct kube_watch_plan kube_watch_state_list_failed(struct kube_watch_state *s, 
 }
 
 /* The watch stood and came to its end, by itself or because a connection was lost. */
-static struct kube_watch_plan ended_open(struct kube_watch_state *s, const struct kube_watch_end *end, struct mono now, uint64_t random)
+static struct kube_watch_plan ended_open(struct kube_watch_state *s, const struct kube_watch_end *end, struct mono now,
+                                             uint64_t random)
 {
     bool very_short = end->events == 0 && mono_ms_between(end->opened, now) < VERY_SHORT_MS;
     struct kube_watch_plan plan = {.what = KUBE_DO_WATCH};

@@ -1,8 +1,8 @@
-/* How a reflector stays in step: which request comes next, from which resourceVersion, after which wait, and whether the picture can be trusted.
- * Pure: results in, plan out. resourceVersions are opaque text.
+/* How a reflector stays in step: which request comes next, from which resourceVersion, after which wait, and whether the picture can be
+ * trusted. Pure: results in, plan out. resourceVersions are opaque text.
  *
  *   LIST -> PAGE* -> WATCH -> WATCH ...    a watch that ends well goes on from the last resourceVersion seen
- *   410 (HTTP on a list page, HTTP on a watch, ERROR event) -> LIST          a list restarts as a whole: a mixed snapshot would look like deletions
+ *   410 (HTTP on a list page, HTTP on a watch, ERROR event) -> LIST      a list restarts whole: a mixed snapshot would look like deletions
  *   no reply, any other refusal, an unreadable line -> wait -> LIST         429 -> wait -> WATCH */
 #ifndef COMMON_KUBE_WATCH_STATE_H
 #define COMMON_KUBE_WATCH_STATE_H
@@ -37,7 +37,8 @@ struct kube_watch_state {
 void kube_watch_state_done(struct kube_watch_state *s);
 
 /* A page came whole: its metadata. -1 with err when it cannot be one (then kube_watch_state_list_failed). */
-int kube_watch_state_page(struct kube_watch_state *s, const char *rv, const char *continue_token, struct kube_watch_plan *ret, struct err *err);
+int kube_watch_state_page(struct kube_watch_state *s, const char *rv, const char *continue_token, struct kube_watch_plan *ret,
+                          struct err *err);
 struct kube_watch_plan kube_watch_state_list_failed(struct kube_watch_state *s, enum err_code code, int64_t retry_after_ms, struct mono now,
                                                     uint64_t random);
 
@@ -48,7 +49,8 @@ struct kube_watch_end {
     unsigned events;
     struct mono opened;
 };
-struct kube_watch_plan kube_watch_state_ended(struct kube_watch_state *s, const struct kube_watch_end *end, struct mono now, uint64_t random);
+struct kube_watch_plan kube_watch_state_ended(struct kube_watch_state *s, const struct kube_watch_end *end, struct mono now,
+                                             uint64_t random);
 /* The watch is open (health WELL): a line came, or it stood for KUBE_WATCH_OPEN_MS. A refusal comes sooner. */
 enum { KUBE_WATCH_OPEN_MS = 2000 };
 void kube_watch_state_open(struct kube_watch_state *s);

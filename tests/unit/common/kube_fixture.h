@@ -1,4 +1,4 @@
-/* For test_kube*.c: an API server of scripted replies on the loop of the test itself, so that every byte and every end comes when the test says. */
+/* For test_kube*.c: an API server of scripted replies on the test's own loop, so that every byte and every end comes when the test says. */
 #ifndef TESTS_KUBE_FIXTURE_H
 #define TESTS_KUBE_FIXTURE_H
 
@@ -239,7 +239,8 @@ static inline void world_open_as(const char *user, const struct kube_right *righ
     write_file("config", text);
     free(text);
     world.kubeconfig = path_in_dir("config");
-    world.kube = kube_open(world.loop, &(struct kube_options){.kubeconfig = world.kubeconfig, .user_agent = "test/1", .rights = rights}, &err);
+    struct kube_options options = {.kubeconfig = world.kubeconfig, .user_agent = "test/1", .rights = rights};
+    world.kube = kube_open(world.loop, &options, &err);
     if (!world.kube)
         fail_msg("%s", err.text);
 }

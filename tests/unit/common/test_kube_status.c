@@ -1,6 +1,7 @@
 #include "common/kube_status.h"
 
 #include "common/json.h"
+#include "common/kube_priv.h"
 #include "common/mem.h"
 
 #include <setjmp.h>
@@ -147,10 +148,10 @@ static void headers(void **state)
 {
     (void)state;
     char out[32];
-    assert_int_equal(kube_status_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777000);
-    assert_int_equal(kube_status_date("Sunday, 06-Nov-94 08:49:37 GMT"), 0);
-    assert_int_equal(kube_status_date("Sun, 06 Nov 1994 08:49:37 GMT!"), 0);
-    assert_int_equal(kube_status_date(NULL), 0);
+    assert_int_equal(kube_reply_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777000);
+    assert_int_equal(kube_reply_date("Sunday, 06-Nov-94 08:49:37 GMT"), 0);
+    assert_int_equal(kube_reply_date("Sun, 06 Nov 1994 08:49:37 GMT!"), 0);
+    assert_int_equal(kube_reply_date(NULL), 0);
     assert_string_equal(kube_status_warning("299 - \"unknown field \\\"x\\\"\"", out, sizeof out), "unknown field \"x\"");
     assert_string_equal(kube_status_warning("299 - \"0123456789012345678901234567890123456789\"", out, sizeof out), "0123456789012345678901234567890");
     assert_string_equal(kube_status_warning("199 - \"x\"", out, sizeof out), "");
