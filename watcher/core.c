@@ -17,6 +17,7 @@ struct core {
     uint32_t poll;                        /* number of the poll under way, or the last */
     bool known;
     struct mono began;
+    struct mono listed;                   /* of the last poll: newer than began while a row has vanished and no answer about it has come */
     size_t n_dirty;                       /* an upper bound: a dirty row may have left since */
     struct core_gone *gone;
     size_t n_gone, cap_gone;
@@ -187,6 +188,18 @@ static void plan_asks(struct core *core, bool mass)
     }
 }
 
+/* A row that has vanished is still told as it was. Told as newer than the poll that listed it last, it would be taken for a request that waits
+ * again after the end of its unit. */
+static void settle_began(struct core *core)
+{
+    size_t cursor = 0;
+    const struct watch_request *r;
+    while ((r = map_next(core->requests, &cursor, NULL)))
+        if (r->missing && !r->tries)
+            return;
+    core->began = core->listed;
+}
+
 struct core_change core_poll_commit(struct core *core, struct mono began)
 {
     struct core_change change = {0};
@@ -197,8 +210,11 @@ struct core_change core_poll_commit(struct core *core, struct mono began)
     forget_buried(core);
     change.vanished = mark_missing(core);
     plan_asks(core, change.vanished > CORE_MASS && (size_t)change.vanished * 2 > before);
+    core->listed = began;
+    if (!core->known)
+        core->began = began;
     core->known = true;
-    core->began = began;
+    settle_began(core);
     return change;
 }
 
@@ -314,6 +330,8 @@ void core_answer(struct core *core, uint64_t id, enum core_answer answer, const 
     case ANSWER_FAILED:
         break;
     }
+    if (!core->asks)
+        settle_began(core);
 }
 
 /* ---- agents ---- */
