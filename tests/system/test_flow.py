@@ -113,3 +113,13 @@ spec:
     s.expect_finished([job])
     s.expect_clean()
     assert s.ado_jobs()[job]["agent"].startswith("tools")
+
+
+def test_a_slow_confirmation_makes_no_second_unit(system):
+    """A request that has left the list is asked for by id before it counts as gone; until the answer, its ended unit still stands for it."""
+    s = system(POLLING_DELAY="1000", AGENTS_DELAY="60").start()       # no poll falls into the short life of the agent
+    s.control.post("faults", shape="delay", verb="GET", path=r"jobrequests/\d+", delay=1.5)
+    ids = s.queue(n=5, duration=0.05)
+    s.expect_finished(ids)
+    s.expect_clean()
+    s.expect_one_unit_each(ids)
