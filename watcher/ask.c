@@ -22,15 +22,15 @@ static void tell_soon(struct watched *pool)
     pool->telling = true;
 }
 
-static void take_answer(struct watched *pool, uint64_t id, const struct ado_result *result, const struct ado_request *request)
+static void take_answer(struct watched *pool, uint64_t id, uint32_t ticket, const struct ado_result *result, const struct ado_request *request)
 {
     bool finished = request && (*request->result || request->finished_ms), unknown = result->err.code == ERR_NOT_FOUND;
     if (finished)
-        core_answer(pool->core, id, ANSWER_GONE, request->result, request->agent_name, request->received_ms);
+        core_answer(pool->core, id, ticket, ANSWER_GONE, request->result, request->agent_name, request->received_ms);
     else if (unknown)
-        core_answer(pool->core, id, ANSWER_GONE, "", "", 0);
+        core_answer(pool->core, id, ticket, ANSWER_GONE, "", "", 0);
     else
-        core_answer(pool->core, id, request ? ANSWER_UNFINISHED : ANSWER_FAILED, "", "", 0);
+        core_answer(pool->core, id, ticket, request ? ANSWER_UNFINISHED : ANSWER_FAILED, "", "", 0);
     if (!finished && !unknown)
         return;
     pool->watcher->counters.gone++;
@@ -47,7 +47,7 @@ static void on_answer(void *data, const struct ado_result *result, const struct 
     question->id = 0;
     budget_note(&w->budget, loop_now(w->loop), code, result->wait_ms, clock_random());
     shell_note_budget(w, result);
-    take_answer(pool, id, result, request);
+    take_answer(pool, id, question->ticket, result, request);
     ask_vanished(pool);
 }
 
@@ -64,9 +64,10 @@ void ask_vanished(struct watched *pool)
 {
     struct watcher *w = pool->watcher;
     uint64_t id;
-    while (pool->id && mono_reached(w->budget.closed_until, loop_now(w->loop)) && (id = core_ask(pool->core)) != 0) {
+    uint32_t ticket;
+    while (pool->id && mono_reached(w->budget.closed_until, loop_now(w->loop)) && (id = core_ask(pool->core, &ticket)) != 0) {
         struct question *question = free_question(pool);
-        *question = (struct question){.pool = pool, .id = id};
+        *question = (struct question){.pool = pool, .id = id, .ticket = ticket};
         w->counters.asked++;
         ado_get_request(w->ado, pool->id, id, on_answer, question);
     }

@@ -24,6 +24,7 @@ struct core {
     uint64_t *to_ask;                     /* vanished ones, due to be asked for; read from at_ask */
     size_t n_ask, at_ask, cap_ask;
     unsigned asks;                        /* without an answer yet */
+    uint32_t ticket;                      /* the last one */
     uint64_t finished_rows;
     struct map *buried;                   /* confirmed as gone while a poll is under way that may still list them */
     struct agents agents;
@@ -134,7 +135,7 @@ static void apply(struct core *core, struct watch_request *row, struct core_chan
     }
     row->seen = core->poll;
     row->dirty = true;
-    row->asked = old && old->asked;
+    row->asked = old ? old->asked : 0;
     change->upserts++;
     core->n_dirty++;
     free(map_set_u64(core->requests, row->id, row));
@@ -276,13 +277,14 @@ void core_told(struct core *core)
 
 /* ---- confirmation ---- */
 
-uint64_t core_ask(struct core *core)
+uint64_t core_ask(struct core *core, uint32_t *ret_ticket)
 {
     while (core->asks < CORE_ASKS_MAX && core->at_ask < core->n_ask) {
         struct watch_request *r = map_get_u64(core->requests, core->to_ask[core->at_ask++]);
         if (!r || r->asked || !r->missing)
             continue;
-        r->asked = true;
+        core->ticket += core->ticket == UINT32_MAX ? 2 : 1;
+        r->asked = *ret_ticket = core->ticket;
         core->asks++;
         return r->id;
     }
@@ -306,14 +308,15 @@ static void note_gone(struct core *core, const struct watch_request *r, const ch
     };
 }
 
-void core_answer(struct core *core, uint64_t id, enum core_answer answer, const char *result, const char *agent, int64_t received_ms)
+void core_answer(struct core *core, uint64_t id, uint32_t ticket, enum core_answer answer, const char *result, const char *agent,
+                 int64_t received_ms)
 {
     CHECK(core->asks > 0);
     core->asks--;
     struct watch_request *r = map_get_u64(core->requests, id);
-    if (!r || !r->asked)
+    if (!r || r->asked != ticket)
         return;
-    r->asked = false;
+    r->asked = 0;
     if (!r->missing)
         return;
     switch (answer) {

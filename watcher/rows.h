@@ -13,11 +13,11 @@ enum { DEMANDS_MAX = 128 };
 
 struct watch_request {
     uint32_t seen;              /* the last poll that listed it */
+    uint32_t asked;             /* ticket of the question whose answer is under way; 0 = none */
     uint32_t try_at;            /* missing: the poll after which to ask for it (again) */
     uint8_t missing;            /* polls in a row that did not list it (stays at 255) */
     uint8_t polls_needed;       /* before it is asked for */
     uint8_t tries;              /* it was asked for and is still unfinished */
-    bool asked;                 /* an answer is under way */
     bool dirty;                 /* not told to the peers yet */
     /* from here on compared as bytes */
     uint64_t id;

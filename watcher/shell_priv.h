@@ -19,6 +19,7 @@ struct stale {
 struct question {
     struct watched *pool;
     uint64_t id;                  /* 0 = not in use */
+    uint32_t ticket;
 };
 
 struct watched {

@@ -72,10 +72,26 @@ static size_t n_gone(void)
     return n;
 }
 
+static uint32_t tickets[64];      /* by id */
+
+static uint64_t ask(void)
+{
+    uint32_t ticket;
+    uint64_t id = core_ask(core, &ticket);
+    if (id)
+        tickets[id] = ticket;
+    return id;
+}
+
+static void answer(uint64_t id, enum core_answer what, const char *result, const char *agent, int64_t received)
+{
+    core_answer(core, id, tickets[id], what, result, agent, received);
+}
+
 static unsigned n_asks(void)
 {
     unsigned n = 0;
-    while (core_ask(core))
+    while (ask())
         n++;
     return n;
 }
@@ -140,7 +156,7 @@ static void test_abandoned_poll_never_happened(void **state)
     assert_int_equal(n_asks(), 0);
     struct core_change change = poll_of(2, 3, 2);
     assert_int_equal(change.vanished, 1);
-    assert_int_equal(core_ask(core), 1);
+    assert_int_equal(ask(), 1);
 }
 
 static void test_vanished_stays_until_confirmed(void **state)
@@ -150,11 +166,11 @@ static void test_vanished_stays_until_confirmed(void **state)
     struct core_change change = poll_of(2, 3, 2);
     assert_int_equal(change.vanished, 1);
     assert_int_equal(core_count(core), 3);
-    assert_int_equal(core_ask(core), 1);
-    assert_int_equal(core_ask(core), 0);
+    assert_int_equal(ask(), 1);
+    assert_int_equal(ask(), 0);
     poll_of(2, 3, 3);
-    assert_int_equal(core_ask(core), 0);              /* the answer is still under way */
-    core_answer(core, 1, ANSWER_GONE, "succeeded", "a-1", 77);
+    assert_int_equal(ask(), 0);              /* the answer is still under way */
+    answer(1, ANSWER_GONE, "succeeded", "a-1", 77);
     assert_int_equal(core_count(core), 2);
     size_t n;
     const struct core_gone *gone = core_gone(core, &n);
@@ -174,8 +190,8 @@ static void test_gone_keeps_what_was_seen(void **state)
     row(1, 9, 55);
     commit(1);
     poll_of(2, 2, 2);
-    assert_int_equal(core_ask(core), 1);
-    core_answer(core, 1, ANSWER_GONE, "", "", 0);
+    assert_int_equal(ask(), 1);
+    answer(1, ANSWER_GONE, "", "", 0);
     size_t n;
     const struct core_gone *gone = core_gone(core, &n);
     assert_string_equal(gone[0].agent, "a");
@@ -189,9 +205,9 @@ static void test_failed_answer_is_tried_again(void **state)
     poll_of(1, 1, 1);
     for (int i = 2; i < 6; i++) {
         poll_of(2, 2, i);
-        assert_int_equal(core_ask(core), 1);
-        core_answer(core, 1, ANSWER_FAILED, "", "", 0);
-        assert_int_equal(core_ask(core), 0);
+        assert_int_equal(ask(), 1);
+        answer(1, ANSWER_FAILED, "", "", 0);
+        assert_int_equal(ask(), 0);
     }
     assert_non_null(core_find(core, 1));
 }
@@ -203,10 +219,10 @@ static void test_unfinished_is_asked_for_less_and_less(void **state)
     unsigned asked = 0;
     for (int i = 2; i < 102; i++) {
         poll_of(2, 2, i);
-        if (core_ask(core) != 1)
+        if (ask() != 1)
             continue;
         asked++;
-        core_answer(core, 1, ANSWER_UNFINISHED, "", "", 0);
+        answer(1, ANSWER_UNFINISHED, "", "", 0);
     }
     assert_int_equal(asked, 8);                       /* after 1, 2, 4, 8, 16, 32, 32 polls */
     assert_non_null(core_find(core, 1));
@@ -217,13 +233,13 @@ static void test_listed_again(void **state)
     (void)state;
     poll_of(1, 2, 1);
     poll_of(2, 2, 2);
-    assert_int_equal(core_ask(core), 1);
+    assert_int_equal(ask(), 1);
     poll_of(1, 2, 3);
-    core_answer(core, 1, ANSWER_GONE, "succeeded", "", 0);
+    answer(1, ANSWER_GONE, "succeeded", "", 0);
     assert_non_null(core_find(core, 1));              /* the newer picture has it */
     assert_int_equal(n_gone(), 0);
     poll_of(2, 2, 4);
-    assert_int_equal(core_ask(core), 1);
+    assert_int_equal(ask(), 1);
 }
 
 static void test_a_poll_under_way_does_not_raise_the_dead(void **state)
@@ -231,10 +247,10 @@ static void test_a_poll_under_way_does_not_raise_the_dead(void **state)
     (void)state;
     poll_of(1, 2, 1);
     poll_of(2, 2, 2);
-    assert_int_equal(core_ask(core), 1);
+    assert_int_equal(ask(), 1);
     core_poll_begin(core);
     row(2, 0, 0);
-    core_answer(core, 1, ANSWER_GONE, "canceled", "", 0);
+    answer(1, ANSWER_GONE, "canceled", "", 0);
     row(1, 0, 0);                                     /* the server's snapshot is older than the answer */
     struct core_change change = commit(3);
     assert_int_equal(change.upserts, 0);
@@ -251,8 +267,8 @@ static void test_at_most_eight_at_once(void **state)
     poll_of(1, 30, 1);
     poll_of(13, 30, 2);
     assert_int_equal(n_asks(), CORE_ASKS_MAX);
-    core_answer(core, 1, ANSWER_GONE, "", "", 0);
-    core_answer(core, 2, ANSWER_FAILED, "", "", 0);
+    answer(1, ANSWER_GONE, "", "", 0);
+    answer(2, ANSWER_FAILED, "", "", 0);
     assert_int_equal(n_asks(), 2);
 }
 
@@ -270,13 +286,13 @@ static void test_mass_needs_two_polls(void **state)
         if ((asked == 0) != cases[i].mass)
             fail_msg("%zu: %u", i, asked);
         for (uint64_t id = 1; id <= asked; id++)
-            core_answer(core, id, ANSWER_FAILED, "", "", 0);
+            answer(id, ANSWER_FAILED, "", "", 0);
         assert_int_equal(core_count(core), cases[i].n);
         poll_of(cases[i].left_from, cases[i].n, 3);
         asked = n_asks();
         assert_int_equal(asked, CORE_ASKS_MAX);
         for (uint64_t id = 1; id <= asked; id++)
-            core_answer(core, id, ANSWER_FAILED, "", "", 0);
+            answer(id, ANSWER_FAILED, "", "", 0);
     }
 }
 
@@ -322,12 +338,12 @@ static void test_forget(void **state)
     (void)state;
     poll_of(1, 2, 1);
     poll_of(2, 2, 2);
-    assert_int_equal(core_ask(core), 1);
+    assert_int_equal(ask(), 1);
     core_forget(core);
     assert_false(core_known(core));
     assert_int_equal(core_count(core), 0);
     poll_of(1, 1, 3);
-    core_answer(core, 1, ANSWER_GONE, "succeeded", "", 0);    /* to a question about the other pool */
+    answer(1, ANSWER_GONE, "succeeded", "", 0);    /* to a question about the other pool */
     assert_non_null(core_find(core, 1));
 }
 
