@@ -27,14 +27,14 @@ struct step {
     const char *body;       /* NULL: no reply at all, the connection is closed */
     const char *headers;    /* more header lines, each with \r\n; NULL */
     bool stream;
-    bool silent;            /* the request is taken and never answered */
+    bool silent;            /* the request is taken and not answered, until release() */
 };
 
 struct connection {
     int fd;
     struct loop_io *io;
     struct buf in;
-    bool streaming;
+    bool streaming, waiting;
 };
 
 static struct world {
@@ -94,6 +94,7 @@ static inline void put_text(int fd, const char *text, size_t n)
 
 static inline void answer(struct connection *c, const struct step *step)
 {
+    c->waiting = step->silent;
     if (step->silent)
         return;
     if (!step->body && !step->stream) {
@@ -160,6 +161,14 @@ static inline void push(const char *text)
     for (struct connection *c = world.connections; c < world.connections + CONNECTIONS_MAX; c++)
         if (c->fd >= 0 && c->streaming)
             put_text(c->fd, text, strlen(text));
+}
+
+/* Answers all requests that were met with silence. */
+static inline void release(struct step step)
+{
+    for (struct connection *c = world.connections; c < world.connections + CONNECTIONS_MAX; c++)
+        if (c->fd >= 0 && c->waiting)
+            answer(c, &step);
 }
 
 static inline void end_streams(void)

@@ -293,6 +293,69 @@ static void a_plugin_runs_once_for_many_calls(void **state)
     assert_contains(world.requests[8], "Bearer second\r\n");
 }
 
+/* A server that refuses whatever the plugin gives: one refresh and one replay, not a loop. */
+static void a_call_is_replayed_once(void **state)
+{
+    (void)state;
+    plugin("t=$(wc -l < $(dirname $0)/runs);" "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"'$t'\"}}'");
+    world_open_as(EXEC, rights);
+    for (int i = 0; i < 4; i++)
+        script((struct step){.to = "GET", .status = 401, .body = UNAUTHORIZED});
+    get_job("a");
+    assert_true(wait_for(1));
+    assert_int_equal(seen.err.code, ERR_AUTH);
+    assert_int_equal(seen.status, 401);
+    assert_int_equal(world.n_requests, 2);
+    assert_int_equal(runs(), 2);
+}
+
+static bool has_request(void) { return world.n_requests >= (size_t)wanted; }
+static bool has_run(void) { return runs() >= (size_t)wanted; }
+
+/* A 401 for a credential that was replaced meanwhile is no reason to fetch another one. */
+static void a_late_401_uses_the_newer_credential(void **state)
+{
+    (void)state;
+    plugin(PRINT("\"token\":\"first\""));
+    world_open_as(EXEC, rights);
+    script((struct step){.to = "/late ", .silent = true});
+    script((struct step){.to = "/a ", .status = 401, .body = UNAUTHORIZED});
+    script((struct step){.to = "/a ", .status = 200, .body = JOB});
+    script((struct step){.to = "/late ", .status = 200, .body = JOB});
+    get_job("late");
+    wanted = 1;
+    assert_true(wait_until(has_request));
+    plugin(PRINT("\"token\":\"second\""));
+    get_job("a");
+    assert_true(wait_for(1));
+    assert_int_equal(runs(), 2);
+    release((struct step){.status = 401, .body = UNAUTHORIZED});
+    assert_true(wait_for(2));
+    assert_int_equal(seen.err.code, ERR_NONE);
+    assert_contains(world.requests[3], "Bearer second\r\n");
+    assert_int_equal(runs(), 2);
+}
+
+static void a_call_cancelled_before_its_replay(void **state)
+{
+    (void)state;
+    plugin(PRINT("\"token\":\"first\""));
+    world_open_as(EXEC, rights);
+    script((struct step){.to = "/a ", .status = 401, .body = UNAUTHORIZED});
+    script((struct step){.to = "/b ", .status = 200, .body = JOB});
+    script((struct step){.to = "/b ", .status = 200, .body = JOB});
+    get_job("b");
+    assert_true(wait_for(1));
+    plugin("sleep 0.1;" PRINT("\"token\":\"second\""));
+    struct kube_call *a = get_job("a");
+    wanted = 2;
+    assert_true(wait_until(has_run));
+    kube_cancel(a);
+    get_job("b");
+    assert_true(wait_for(2));
+    assert_int_equal(world.n_requests, 3);
+}
+
 static void an_expired_credential_is_renewed(void **state)
 {
     (void)state;
@@ -411,6 +474,9 @@ int main(void)
         TEST(token_file_is_read_again_after_401),
         TEST(a_static_token_is_not_replayed),
         TEST(a_plugin_runs_once_for_many_calls),
+        TEST(a_call_is_replayed_once),
+        TEST(a_late_401_uses_the_newer_credential),
+        TEST(a_call_cancelled_before_its_replay),
         TEST(an_expired_credential_is_renewed),
         TEST(a_plugin_that_fails),
         TEST(a_plugin_that_is_not_there),
