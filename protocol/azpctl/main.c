@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PING_MS = 2000, ASK_MS = 5000, ALL = (1u << PROCESSES) - 1 };
+enum { PING_MS = 2000, ASK_MS = 3000, ALL = (1u << PROCESSES) - 1 };
 
 struct options {
     const char *run_dir;

@@ -40,7 +40,10 @@ class Reaper:
             connection = Connection(sock, "reaper")
             self.peers[connection.peer] = connection
             while (message := connection.receive()) is not None:
-                self.note(connection.peer, *message)
+                if message[0] == "status":
+                    connection.send("status_reply", role="reaper", last=True, uptime_ms=0, notes=["only listens"])
+                else:
+                    self.note(connection.peer, *message)
         except (OSError, ValueError):
             pass
 
