@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 enum { WAIT_MAX_MS = 30 * 60 * 1000, OFFLINE_WAIT_MS = 30 * 1000, STRETCH_MAX_MS = 30 * 1000, DETAIL_MAX = 320 };
 
@@ -57,12 +56,19 @@ int64_t ado_wait_ms(const struct ado_facts *facts, int64_t server_ms)
     return facts->host_offline && wait < OFFLINE_WAIT_MS ? OFFLINE_WAIT_MS : wait;
 }
 
+/* "Sun, 01 Mar 2026 08:10:00 GMT"; 0 when it is not that. */
 static int64_t date_ms(const char *date)
 {
-    struct tm tm = {0};
-    if (!date || !strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char month[4], iso[WALL_TEXT_MAX];
+    int day, year, hour, minute, second;
+    if (!date || sscanf(date, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &day, month, &year, &hour, &minute, &second) != 6)
         return 0;
-    int64_t ms = (int64_t)timegm(&tm) * 1000;
+    const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
+    if (!found || (found - months) % 3)
+        return 0;
+    snprintf(iso, sizeof iso, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, (int)(found - months) / 3 + 1, day, hour, minute, second);
+    int64_t ms = wall_parse(iso, NULL).ms;
     return ms > 0 ? ms : 0;
 }
 

@@ -42,7 +42,8 @@ const struct core_gone *core_gone(const struct core *core, size_t *ret_n);
 void core_told(struct core *core);
 
 /* A request that vanished is kept until it is confirmed: ask for each id given out here (0 = none now; at most CORE_ASKS_MAX at once) and answer
- * exactly once, with its ticket: an answer about the pool that was forgotten says nothing about the present one. When more than half of the pool and more than CORE_MASS vanish at once, a second poll must agree first. */
+ * exactly once, with its ticket: an answer about the pool that was forgotten says nothing about the present one. When more than half of the pool and
+ * more than CORE_MASS vanish at once, a second poll must agree first. */
 uint64_t core_ask(struct core *core, uint32_t *ret_ticket);
 enum core_answer { ANSWER_GONE, ANSWER_UNFINISHED, ANSWER_FAILED };
 void core_answer(struct core *core, uint64_t id, uint32_t ticket, enum core_answer answer, const char *result, const char *agent,
