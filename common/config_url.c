@@ -63,8 +63,10 @@ static bool good_port(const struct url *u)
 {
     if (u->port_len == 0)
         return true;
-    return u->port[0] == ':' && u->port_len >= 2 && u->port_len <= 6 && strspn(u->port + 1, "0123456789") >= u->port_len - 1 && atoi(u->port + 1) > 0 &&
-           atoi(u->port + 1) <= 65535;
+    if (u->port[0] != ':' || u->port_len < 2 || u->port_len > 6 || strspn(u->port + 1, "0123456789") < u->port_len - 1)
+        return false;
+    long port = strtol(u->port + 1, NULL, 10);
+    return port > 0 && port <= 65535;
 }
 
 static bool host_is(const struct url *u, const char *name)

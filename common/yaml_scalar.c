@@ -170,13 +170,13 @@ int yaml_resolve(const struct yaml_doc *doc, struct yaml_node *node, const char 
 /* Shortest digits that read back as the same number, in Go's 'g' form. */
 static void format_real(double real, char *out, size_t size)
 {
-    int digits = 1, exponent = 0;
+    int digits = 1;
     for (; digits <= 17; digits++) {
         snprintf(out, size, "%.*e", digits - 1, real);
         if (strtod(out, NULL) == real)
             break;
     }
-    exponent = atoi(strchr(out, 'e') + 1);
+    int exponent = (int)strtol(strchr(out, 'e') + 1, NULL, 10);
     if (exponent >= -4 && exponent < 6)
         snprintf(out, size, "%.*f", digits - 1 > exponent ? digits - 1 - exponent : 0, real);
 }
