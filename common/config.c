@@ -37,7 +37,8 @@ static int open_file(struct config_loader *l, struct err *err)
         return err_prefix(err, "CONFIG_FILE");
     }
     if (yaml_count(l->doc) != 1)
-        return err_set(err, ERR_CONFIG, "CONFIG_FILE: %.200s must hold exactly one document, not %zu", l->config->config_file, yaml_count(l->doc));
+        return err_set(err, ERR_CONFIG, "CONFIG_FILE: %.200s must hold exactly one document, not %zu", l->config->config_file,
+                       yaml_count(l->doc));
     const struct yaml_node *root = yaml_root(l->doc, 0);
     if (root->kind != YAML_MAP)
         return yaml_error(l->doc, root, err, "a map of settings is needed here, e.g. org_url: https://dev.azure.com/yourorg");
@@ -51,8 +52,8 @@ static int check_azure(struct config_loader *l, struct err *err)
     const struct yaml_node *in_file = l->doc ? yaml_get(yaml_root(l->doc, 0), "host_type") : NULL;
     if (!is_set(l, "AZ_SUBSCRIPTION_ID") || is_set(l, "HOST_TYPE") || in_file)
         return 0;
-    return err_set(err, ERR_CONFIG, "AZ_SUBSCRIPTION_ID: this build runs agents on Kubernetes only, not on Azure Container Instances; unset the AZ_ settings, or set "
-                                    "HOST_TYPE=kubernetes to have them ignored");
+    return err_set(err, ERR_CONFIG, "AZ_SUBSCRIPTION_ID: this build runs agents on Kubernetes only, not on Azure Container Instances; "
+                                    "unset the AZ_ settings, or set HOST_TYPE=kubernetes to have them ignored");
 }
 
 static int check_required(struct config_loader *l, struct err *err)
@@ -62,8 +63,8 @@ static int check_required(struct config_loader *l, struct err *err)
     if (!c->org_url)
         return err_set(err, ERR_CONFIG, "ORG_URL is not set: give the address of the organisation, e.g. https://dev.azure.com/yourorg");
     if (!c->org_pat && !c->org_pat_file)
-        return err_set(err, ERR_CONFIG, "ORG_PAT is %s: give a personal access token with the scope Agent Pools (Read & manage), or the path of a file with it "
-                                        "in ORG_PAT_FILE", pat ? "empty" : "not set");
+        return err_set(err, ERR_CONFIG, "ORG_PAT is %s: give a personal access token with the scope Agent Pools (Read & manage), or the "
+                                        "path of a file with it in ORG_PAT_FILE", pat ? "empty" : "not set");
     return 0;
 }
 
@@ -71,7 +72,8 @@ static void make_instance(struct config_loader *l)
 {
     struct config *c = l->config;
     if (!c->instance)
-        c->instance = config_make_instance(c->org_url, c->job_namespace ? c->job_namespace : l->get(l->get_data, "POD_NAMESPACE"), c->job_prefix);
+        c->instance = config_make_instance(c->org_url, c->job_namespace ? c->job_namespace : l->get(l->get_data, "POD_NAMESPACE"),
+                                           c->job_prefix);
 }
 
 static int load(struct config_loader *l, struct err *err)
@@ -79,7 +81,8 @@ static int load(struct config_loader *l, struct err *err)
     if (open_file(l, err) != 0)
         return -1;
     l->sources[l->n_sources++] = (struct config_source){.map = NULL};
-    if (check_azure(l, err) != 0 || config_apply(l, SCOPE_GLOBAL, l->config, err) != 0 || check_required(l, err) != 0 || config_load_pools(l, err) != 0)
+    if (check_azure(l, err) != 0 || config_apply(l, SCOPE_GLOBAL, l->config, err) != 0 || check_required(l, err) != 0 ||
+        config_load_pools(l, err) != 0)
         return -1;
     make_instance(l);
     return 0;
@@ -88,7 +91,8 @@ static int load(struct config_loader *l, struct err *err)
 struct config *config_load(config_getenv_fn *get, void *data, void (*warn)(void *data, const char *text), void *warn_data, struct err *err)
 {
     struct err unused = {0};
-    struct config_loader l = {.get = get, .get_data = data, .warn = warn, .warn_data = warn_data, .warned = map_new(), .config = xcalloc(1, sizeof *l.config)};
+    struct config_loader l = {.get = get, .get_data = data, .warn = warn, .warn_data = warn_data, .warned = map_new()};
+    l.config = xcalloc(1, sizeof *l.config);
     err = err ? err : &unused;
     if (load(&l, err) != 0) {
         err->code = ERR_CONFIG;   /* also what the YAML reader calls invalid */

@@ -27,7 +27,8 @@ int config_check_prefix(const struct config_setting *s, char **text, struct err 
     if (n > PREFIX_MAX)
         return config_refuse(s, err, "\"%.40s...\" is too long: names leave room for %d characters", *text, PREFIX_MAX);
     if (strspn(*text, LOWER_ALNUM "-") != n || (*text)[0] == '-')
-        return config_refuse(s, err, "\"%s\" cannot begin a Kubernetes name: use a-z, 0-9 and -, and begin with a letter or digit, e.g. agent-job-", *text);
+        return config_refuse(s, err, "\"%s\" cannot begin a Kubernetes name: use a-z, 0-9 and -, and begin with a letter or digit, e.g. "
+                                     "agent-job-", *text);
     return 0;
 }
 
@@ -41,7 +42,8 @@ int config_check_namespace(const struct config_setting *s, char **text, struct e
 int config_check_instance(const struct config_setting *s, char **text, struct err *err)
 {
     if (!is_name(*text, strlen(*text), LOWER_ALNUM UPPER "-_.", LABEL_MAX))
-        return config_refuse(s, err, "\"%.80s\" cannot be a label's value: use at most 63 letters, digits, -, _ and ., and begin and end with a letter or digit", *text);
+        return config_refuse(s, err, "\"%.80s\" cannot be a label's value: use at most 63 letters, digits, -, _ and ., and begin and end "
+                                     "with a letter or digit", *text);
     return 0;
 }
 
@@ -73,14 +75,16 @@ int config_check_token_secret(const struct config_setting *s, char **text, struc
     size_t n = strcspn(*text, "/");
     const char *key = (*text)[n] ? *text + n + 1 : "token";
     if (!is_name(*text, n, LOWER_ALNUM "-.", NAME_MAX_BYTES) || !*key || strspn(key, LOWER_ALNUM UPPER "-_.") != strlen(key))
-        return config_refuse(s, err, "\"%.100s\" does not name a Secret: give NAME or NAME/KEY, e.g. agent-token or agent-token/pat", *text);
+        return config_refuse(s, err, "\"%.100s\" does not name a Secret: give NAME or NAME/KEY, e.g. agent-token or agent-token/pat",
+                             *text);
     return 0;
 }
 
 int config_check_image(const struct config_setting *s, char **text, struct err *err)
 {
     if (strpbrk(*text, " \t\"'") || strlen(*text) > IMAGE_MAX || strstr(*text, "://"))
-        return config_refuse(s, err, "\"%.100s\" is no image reference: give it as docker pull takes it, e.g. ghcr.io/akanieski/ado-pipelines-linux:latest", *text);
+        return config_refuse(s, err, "\"%.100s\" is no image reference: give it as docker pull takes it, e.g. "
+                                     "ghcr.io/akanieski/ado-pipelines-linux:latest", *text);
     return 0;
 }
 
@@ -126,7 +130,8 @@ int config_check_host(const struct config_setting *s, char **text, struct err *e
         xstr_replace(text, "kubernetes");
     for (size_t i = 0; i < ARRAY_SIZE(aci); i++)
         if (strcasecmp(*text, aci[i]) == 0)
-            return config_refuse(s, err, "this build runs agents on Kubernetes only, not on Azure Container Instances; unset it and the AZ_ settings");
+            return config_refuse(s, err, "this build runs agents on Kubernetes only, not on Azure Container Instances; unset it and the "
+                                         "AZ_ settings");
     return 0;
 }
 
@@ -163,6 +168,7 @@ int config_check_peer_uids(const struct config_setting *s, char **text, struct e
         good = good && good_peer(item);
     free(copy);
     if (!good)
-        return config_refuse(s, err, "\"%.100s\" is not understood: give ROLE=UID separated by commas, e.g. watcher=10001,provisioner=10002,reaper=10003", *text);
+        return config_refuse(s, err, "\"%.100s\" is not understood: give ROLE=UID separated by commas, e.g. "
+                                     "watcher=10001,provisioner=10002,reaper=10003", *text);
     return 0;
 }

@@ -13,7 +13,8 @@ enum { MAX_NAMES = 64 };
 
 /* Names people bring from the agent's own image and from other scalers. */
 static const struct { const char *theirs, *ours; } often_meant[] = {
-    {"ORG_TOKEN", "ORG_PAT"}, {"AZP_URL", "ORG_URL"}, {"AZP_TOKEN", "ORG_PAT"}, {"AZP_TOKEN_FILE", "ORG_PAT_FILE"}, {"AZP_POOL", "AGENT_POOLS"},
+    {"ORG_TOKEN", "ORG_PAT"}, {"AZP_URL", "ORG_URL"}, {"AZP_TOKEN", "ORG_PAT"}, {"AZP_TOKEN_FILE", "ORG_PAT_FILE"},
+    {"AZP_POOL", "AGENT_POOLS"},
 };
 
 static const char *process_getenv(void *data, const char *name)

@@ -15,7 +15,8 @@ static const struct yaml_node *list_of(const struct yaml_node *map, const char *
 }
 
 /* A non-empty list of maps, none of them with an unknown key. */
-static int check_list(const struct config_loader *l, const struct yaml_node *list, const char *key, enum config_scope level, struct err *err)
+static int check_list(const struct config_loader *l, const struct yaml_node *list, const char *key, enum config_scope level,
+                      struct err *err)
 {
     if (list->kind != YAML_LIST || list->n == 0)
         return yaml_error(l->doc, list, err, "%s: a list with at least one entry is needed here", key);
@@ -29,7 +30,8 @@ static int check_list(const struct config_loader *l, const struct yaml_node *lis
 }
 
 /* Reads an object of one scope with one more source on top of those there are. */
-static int apply_with(struct config_loader *l, const struct yaml_node *map, enum config_scope level, enum config_scope scope, void *object, struct err *err)
+static int apply_with(struct config_loader *l, const struct yaml_node *map, enum config_scope level, enum config_scope scope, void *object,
+                      struct err *err)
 {
     size_t n = l->n_sources;
     if (map)
@@ -42,14 +44,18 @@ static int apply_with(struct config_loader *l, const struct yaml_node *map, enum
 static int refuse_template(const struct config_loader *l, const struct yaml_node *map, const char *pool, struct err *err)
 {
     if (map)
-        return yaml_error(l->doc, map, err, "pool \"%.100s\" has a template with neither job_image nor job_definition_file; give one of the two", pool);
+        return yaml_error(l->doc, map, err, "pool \"%.100s\" has a template with neither job_image nor job_definition_file; give one of "
+                                            "the two", pool);
     if (l->doc)
-        return err_set(err, ERR_CONFIG, "JOB_IMAGE is not set, and pool \"%.100s\" has neither job_image nor job_definition_file in %.150s; give one of them", pool,
+        return err_set(err, ERR_CONFIG, "JOB_IMAGE is not set, and pool \"%.100s\" has neither job_image nor job_definition_file in "
+                                        "%.150s; give one of them", pool,
                        yaml_name(l->doc));
-    return err_set(err, ERR_CONFIG, "JOB_IMAGE is not set: give the agent's image, e.g. ghcr.io/akanieski/ado-pipelines-linux:latest, or a Job in JOB_DEFINITION_FILE");
+    return err_set(err, ERR_CONFIG, "JOB_IMAGE is not set: give the agent's image, e.g. ghcr.io/akanieski/ado-pipelines-linux:latest, or a "
+                                    "Job in JOB_DEFINITION_FILE");
 }
 
-static int load_template(struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool, struct config_template *t, struct err *err)
+static int load_template(struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool, struct config_template *t,
+                         struct err *err)
 {
     if (apply_with(l, map, SCOPE_TEMPLATE, SCOPE_TEMPLATE, t, err) != 0)
         return -1;
@@ -62,11 +68,13 @@ static int load_template(struct config_loader *l, const struct yaml_node *map, c
     return map ? config_load_capabilities(l, yaml_get(map, "capabilities"), t, err) : 0;
 }
 
-static int check_unique(const struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool, size_t i, struct err *err)
+static int check_unique(const struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool, size_t i,
+                        struct err *err)
 {
     for (size_t j = 0; j < i; j++)
         if (strcmp(pool->templates[j].name, pool->templates[i].name) == 0)
-            return yaml_error(l->doc, map, err, "pool \"%.100s\" has two templates named %s; rename one", pool->name, pool->templates[i].name);
+            return yaml_error(l->doc, map, err, "pool \"%.100s\" has two templates named %s; rename one", pool->name,
+                              pool->templates[i].name);
     return 0;
 }
 
@@ -89,7 +97,8 @@ static int check_counts(const struct config_loader *l, const struct yaml_node *m
     if (pool->limit == 0 || least <= pool->limit)
         return 0;
     char text[300];
-    snprintf(text, sizeof text, "pool \"%.100s\": %s (%d) is more than MAXIMUM_AGENT_COUNT (%d) allows; raise the maximum or lower the minimum", pool->name, what,
+    snprintf(text, sizeof text, "pool \"%.100s\": %s (%d) is more than MAXIMUM_AGENT_COUNT (%d) allows; raise the maximum or lower the "
+                                "minimum", pool->name, what,
              least, pool->limit);
     return map ? yaml_error(l->doc, map, err, "%s", text) : err_set(err, ERR_CONFIG, "%s", text);
 }
@@ -160,7 +169,8 @@ static int load_named(struct config_loader *l, const struct config_setting *s, c
             return config_refuse(s, err, "names pool \"%.100s\" twice; remove one", name);
         const struct yaml_node *map = find_pool_map(list, name);
         if (list && !map)
-            config_warn(s, "pool \"%.100s\" is not among those of %.150s: it gets the settings outside of them", name, l->config->config_file);
+            config_warn(s, "pool \"%.100s\" is not among those of %.150s: it gets the settings outside of them", name,
+                        l->config->config_file);
         if (config_check_pool_name(s, &name, err) != 0 || load_pool(l, map, name, add_pool(l->config), err) != 0)
             return -1;
     }
@@ -192,7 +202,8 @@ static int agent_pools(struct config_loader *l, struct config_setting *s, char *
         *s = (struct config_setting){.loader = l, .field = field, .name = field->env};
         free(*ret_text);
         *ret_text = NULL;
-        return config_refuse(s, err, "is empty: give the names of the agent pools to serve, e.g. Pool1,Pool2%s", l->doc ? ", or unset it" : "");
+        return config_refuse(s, err, "is empty: give the names of the agent pools to serve, e.g. Pool1,Pool2%s",
+                             l->doc ? ", or unset it" : "");
     }
     return 0;
 }

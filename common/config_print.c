@@ -146,9 +146,10 @@ void config_print_settings(FILE *out)
         if (config_fields[i].env)
             print_setting(out, &config_fields[i], config_fields[i].env);
     fputs("\nDurations are whole numbers of seconds, except POLLING_DELAY (milliseconds), or carry a unit: 500ms, 30s, 10m, 2h, 1d.\n"
-          "CONFIG_FILE takes every setting by its name in lower case (org_url: ...). The environment wins over these, but what a pool or template says of itself\n"
-          "stays: that is the more specific. Only in the file:\n", out);
+          "CONFIG_FILE takes every setting by its name in lower case (org_url: ...). The environment wins over these, but\n"
+          "what a pool or template says of itself stays: that is the more specific. Only in the file:\n", out);
     print_keys(out, SCOPE_GLOBAL, "at the top level");
     print_keys(out, SCOPE_POOL, "in a pool (beside all settings that are per pool or per template)");
-    print_keys(out, SCOPE_TEMPLATE, "in a template (beside JOB_IMAGE, JOB_DEFINITION_FILE, JOB_DOCKER_SOCKET_PATH, JOB_HARDENING, REGISTRATION_DEADLINE)");
+    print_keys(out, SCOPE_TEMPLATE, "in a template (beside JOB_IMAGE, JOB_DEFINITION_FILE, JOB_DOCKER_SOCKET_PATH, JOB_HARDENING, "
+                                    "REGISTRATION_DEADLINE)");
 }

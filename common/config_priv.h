@@ -7,7 +7,8 @@
 #include "common/map.h"
 #include "common/yaml.h"
 
-/* Which struct a field is stored in, and the level of the file where it may be written: its own, and the ones above it if it has an environment name. */
+/* Which struct a field is stored in, and the level of the file where it may be written: its own, and the ones above it if it has an
+ * environment name. */
 enum config_scope { SCOPE_GLOBAL, SCOPE_POOL, SCOPE_TEMPLATE };
 enum config_type { TYPE_TEXT, TYPE_FLAG, TYPE_COUNT, TYPE_DURATION, TYPE_WORD, TYPE_SPECIAL };
 
@@ -36,7 +37,7 @@ struct config_field {
     const char *words;                /* WORD, or what a TEXT must be one of: "linux|windows" */
     config_check_fn *check;
     const char *rival;                /* key of the field that cannot be set beside this one */
-    bool rival_wins;                  /* true: then this one is ignored with a warning; false: see the rival, or refused when that is false too */
+    bool rival_wins;                  /* beside its rival this one is ignored with a warning; false for both: refused */
     bool list;                        /* the file may give a list, too */
     bool secret;
     const char *help;
@@ -92,8 +93,9 @@ char *config_make_instance(const char *org_url, const char *ns, const char *pref
 /* Settings of ours that are not set while one that looks like them is; `environ` as in environ(7). */
 void config_near_misses(char *const *environment, void (*warn)(void *data, const char *text), void *data);
 
-config_check_fn config_check_agent_pools, config_check_ca_file, config_check_host, config_check_image, config_check_instance, config_check_job_file,
-    config_check_namespace, config_check_org_url, config_check_pat, config_check_pat_file, config_check_peer_uids, config_check_pool_name,
-    config_check_prefix, config_check_proxy, config_check_run_dir, config_check_socket, config_check_template_name, config_check_token_secret;
+config_check_fn config_check_agent_pools, config_check_ca_file, config_check_host, config_check_image, config_check_instance,
+    config_check_job_file, config_check_namespace, config_check_org_url, config_check_pat, config_check_pat_file, config_check_peer_uids,
+    config_check_pool_name, config_check_prefix, config_check_proxy, config_check_run_dir, config_check_socket, config_check_template_name,
+    config_check_token_secret;
 
 #endif

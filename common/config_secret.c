@@ -38,8 +38,8 @@ static int refuse_unreadable(const struct config_setting *s, const char *path, s
     if (why != EACCES || stat(path, &st) != 0)
         return config_refuse(s, err, "cannot read %.150s: %s; give the path of a file that holds the token", path, strerror(why));
     return config_refuse(s, err, "cannot read %.150s: it belongs to user %u, group %u, mode %04o, and this process is user %u, group %u; "
-                         "let that user read it (a mounted Secret: defaultMode 0440 with fsGroup)", path, (unsigned)st.st_uid, (unsigned)st.st_gid,
-                         (unsigned)st.st_mode & 07777, (unsigned)geteuid(), (unsigned)getegid());
+                         "let that user read it (a mounted Secret: defaultMode 0440 with fsGroup)", path,
+                         (unsigned)st.st_uid, (unsigned)st.st_gid, (unsigned)st.st_mode & 07777, (unsigned)geteuid(), (unsigned)getegid());
 }
 
 static ssize_t read_all(int fd, char *bytes, size_t max)

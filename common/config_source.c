@@ -162,7 +162,8 @@ static int drop(const struct config_field *field, char *text, int result)
 }
 
 /* One source gives both of two that exclude each other. *skip: this one is to be ignored. */
-static int settle_rivals(const struct config_source *source, const struct config_setting *s, const struct config_field *rival, bool *skip, struct err *err)
+static int settle_rivals(const struct config_source *source, const struct config_setting *s, const struct config_field *rival, bool *skip,
+                         struct err *err)
 {
     struct config_setting other;
     char *text;
@@ -179,7 +180,8 @@ static int settle_rivals(const struct config_source *source, const struct config
     return 0;
 }
 
-static int apply_field(struct config_loader *loader, const struct config_source *source, const struct config_field *field, void *object, struct err *err)
+static int apply_field(struct config_loader *loader, const struct config_source *source, const struct config_field *field, void *object,
+                       struct err *err)
 {
     struct config_setting s;
     char *text;

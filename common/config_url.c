@@ -109,7 +109,8 @@ static int put_path(const struct config_setting *s, const char *path, size_t n, 
         if (path[i] == '%' && i + 2 < n && isxdigit((unsigned char)path[i + 1]) && isxdigit((unsigned char)path[i + 2]))
             buf_append(out, path + i, 1);
         else if (path[i] == '%')
-            return config_refuse(s, err, "contains a %% that is not followed by two hexadecimal digits; write %%25 for the character itself");
+            return config_refuse(s, err, "contains a %% that is not followed by two hexadecimal digits; write %%25 for the character "
+                                         "itself");
         else if (plain_byte(path[i]))
             buf_append(out, path + i, 1);
         else
@@ -150,11 +151,14 @@ static int check_path(const struct config_setting *s, const struct url *u, size_
     if (host_is(u, "dev.azure.com") && segments == 0)
         return config_refuse(s, err, "the organisation is missing: write https://dev.azure.com/yourorg");
     if (host_is(u, "dev.azure.com") && segments > 1)
-        return config_refuse(s, err, "agent pools belong to the organisation, not to a project: write https://dev.azure.com/%.*s", first, u->path + 1);
+        return config_refuse(s, err, "agent pools belong to the organisation, not to a project: write https://dev.azure.com/%.*s", first,
+                             u->path + 1);
     if (host_is(u, "visualstudio.com") || host_is(u, "www.visualstudio.com"))
-        return config_refuse(s, err, "the organisation is missing: write https://yourorg.visualstudio.com or https://dev.azure.com/yourorg");
+        return config_refuse(s, err, "the organisation is missing: write https://yourorg.visualstudio.com or "
+                                     "https://dev.azure.com/yourorg");
     if (host_ends(u, ".visualstudio.com") && segments > 0 && !(segments == 1 && strncasecmp(u->path, "/DefaultCollection", n) == 0))
-        return config_refuse(s, err, "agent pools belong to the organisation, not to a project: write https://%.*s", (int)u->host_len, u->host);
+        return config_refuse(s, err, "agent pools belong to the organisation, not to a project: write https://%.*s", (int)u->host_len,
+                             u->host);
     if (segments == 0 && !host_ends(u, ".visualstudio.com") && !is_loopback(u))
         config_warn(s, "has no collection; the address of an Azure DevOps Server ends with one, e.g. https://server/DefaultCollection");
     return 0;

@@ -66,7 +66,8 @@ static int store_count(const struct config_setting *s, const char *text, void *o
     if (!isdigit((unsigned char)*text) || *end)
         return config_refuse(s, err, "\"%.100s\" is not a whole number", text);
     if (errno || n < s->field->min || n > s->field->max)
-        return config_refuse(s, err, "%.100s is out of range: %lld to %lld are possible", text, (long long)s->field->min, (long long)s->field->max);
+        return config_refuse(s, err, "%.100s is out of range: %lld to %lld are possible", text, (long long)s->field->min,
+                             (long long)s->field->max);
     int value = (int)n;
     memcpy(at(object, s->field), &value, sizeof value);
     return 0;
@@ -78,10 +79,12 @@ static int store_duration(const struct config_setting *s, const char *text, void
     const struct config_field *f = s->field;
     int64_t ms;
     if (duration_parse(text, f->unit_ms, &ms) != 0)
-        return config_refuse(s, err, "\"%.100s\" is not a duration: write a whole number of %s, or one with a unit such as 500ms, 30s, 10m, 2h", text,
+        return config_refuse(s, err, "\"%.100s\" is not a duration: write a whole number of %s, or one with a unit such as 500ms, 30s, "
+                                     "10m, 2h", text,
                              f->unit_ms == 1 ? "milliseconds" : "seconds");
     if (ms < f->min || ms > f->max)
-        return config_refuse(s, err, "%.100s is too %s: %s to %s are possible", text, ms < f->min ? "short" : "long", duration_format(f->min, least),
+        return config_refuse(s, err, "%.100s is too %s: %s to %s are possible", text, ms < f->min ? "short" : "long",
+                             duration_format(f->min, least),
                              duration_format(f->max, most));
     memcpy(at(object, f), &ms, sizeof ms);
     return 0;

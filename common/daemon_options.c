@@ -47,8 +47,11 @@ void daemon_help(const struct daemon_ops *ops, FILE *out)
     fprintf(out, "azp-%s: %s\n\nusage: azp-%s [OPTION]\n\n", ops->role, ops->summary, ops->role);
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         fprintf(out, "  %s, %-10s %s\n", options[i].letter, options[i].name, options[i].help);
-    fprintf(out, "\nWithout an option it runs in the foreground and logs to stderr. It is set up by environment variables; the same ones for all three processes.\n\n");
+    fprintf(out, "\nWithout an option it runs in the foreground and logs to stderr. It is set up by environment variables; the same ones "
+                 "for all three processes.\n\n");
     config_print_settings(out);
-    fprintf(out, "\nSignals: SIGTERM and SIGINT finish what is under way, then exit 0; a second one ends at once with 1. SIGHUP does nothing: restart to read settings anew.\n"
-                 "Exit codes: 0 done, 1 failed, 64 wrong usage, 69 something it needs is not available, 78 a setting is missing or wrong.\n");
+    fprintf(out, "\nSignals: SIGTERM and SIGINT finish what is under way, then exit 0; a second one ends at once with 1. SIGHUP does "
+                 "nothing: restart to read settings anew.\n"
+                 "Exit codes: 0 done, 1 failed, 64 wrong usage, 69 something it needs is not available, 78 a setting is missing or "
+                 "wrong.\n");
 }

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int __attribute__((format(printf, 5, 0))) refuse(const struct yaml_doc *doc, int line, int column, struct err *err, const char *format,
-                                                                va_list args)
+static int __attribute__((format(printf, 5, 0)))
+refuse(const struct yaml_doc *doc, int line, int column, struct err *err, const char *format, va_list args)
 {
     char text[ERR_TEXT_MAX];
     vsnprintf(text, sizeof text, format, args);

@@ -50,12 +50,14 @@ static void append_merged(struct yaml_node *to, const struct yaml_node *value)
             append_map(to, value->values[i]);
 }
 
-static int refuse_twice(const struct yaml_doc *doc, const struct yaml_node *map, const struct yaml_node *first, const struct yaml_node *second, bool merged,
+static int refuse_twice(const struct yaml_doc *doc, const struct yaml_node *map, const struct yaml_node *first,
+                        const struct yaml_node *second, bool merged,
                         struct err *err)
 {
     const struct yaml_node *later = first->line > second->line ? first : second, *earlier = later == first ? second : first;
     if (merged)
-        return yaml_error(doc, map, err, "key \"%.80s\" comes into this map twice, one of them by a merge (<<): lines %d and %d; remove one", first->text,
+        return yaml_error(doc, map, err, "key \"%.80s\" comes into this map twice, one of them by a merge (<<): lines %d and %d; remove "
+                                         "one", first->text,
                           earlier->line, later->line);
     return yaml_error(doc, second, err, "key \"%.80s\" is here a second time, after line %d; remove one", first->text, first->line);
 }

@@ -54,8 +54,8 @@ static int parser_error(struct builder *b, struct err *err)
     CHECK(p->error != YAML_MEMORY_ERROR);
     if (p->context && p->context_mark.line != p->problem_mark.line)
         snprintf(began, sizeof began, " that began in line %d", (int)p->context_mark.line + 1);
-    return yaml_refuse(b->doc, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, err, "%s%s%s%s", p->problem ? p->problem : "not YAML",
-                       p->context ? " " : "", p->context ? p->context : "", began);
+    return yaml_refuse(b->doc, (int)p->problem_mark.line + 1, (int)p->problem_mark.column + 1, err, "%s%s%s%s",
+                       p->problem ? p->problem : "not YAML", p->context ? " " : "", p->context ? p->context : "", began);
 }
 
 static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, enum yaml_kind kind)
@@ -165,7 +165,8 @@ static bool known_tag(const yaml_char_t *given, enum yaml_kind kind)
     return !tag;
 }
 
-static int on_start(struct builder *b, const yaml_event_t *event, enum yaml_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag, struct err *err)
+static int on_start(struct builder *b, const yaml_event_t *event, enum yaml_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag,
+                    struct err *err)
 {
     if (!known_tag(tag, kind))
         return event_error(b, event, err, "this tag is not supported; remove it");
@@ -239,8 +240,10 @@ static int on_event(struct builder *b, const yaml_event_t *event, struct err *er
     case YAML_DOCUMENT_END_EVENT: return on_document_end(b), 0;
     case YAML_ALIAS_EVENT: return on_alias(b, event, err);
     case YAML_SCALAR_EVENT: return on_scalar(b, event, err);
-    case YAML_SEQUENCE_START_EVENT: return on_start(b, event, YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag, err);
-    case YAML_MAPPING_START_EVENT: return on_start(b, event, YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag, err);
+    case YAML_SEQUENCE_START_EVENT:
+        return on_start(b, event, YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag, err);
+    case YAML_MAPPING_START_EVENT:
+        return on_start(b, event, YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag, err);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT: return on_end(b, event, err);
     case YAML_NO_EVENT:

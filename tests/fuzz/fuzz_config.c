@@ -1,4 +1,5 @@
-/* Input: lines NAME=value (the environment), an empty line, then the CONFIG_FILE. Either one sentence, or a configuration that prints and loads again as the same. */
+/* Input: lines NAME=value (the environment), an empty line, then the CONFIG_FILE. Either one sentence, or a configuration
+ * that prints and loads again as the same. */
 #include "common/config.h"
 #include "common/mem.h"
 
