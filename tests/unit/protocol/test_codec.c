@@ -70,6 +70,42 @@ static void golden_bytes(void **state)
     }
 }
 
+/* Written by another library (Python's msgpack), optional fields and rows included: read, and written back as the same bytes. */
+static void another_librarys_bytes(void **state)
+{
+    (void)state;
+    static const char hex[] =
+        "8ba17402a7706f6f6c5f696407a4706f6f6ca56c696e7578a466756c6cc3a3736574cd012ca46c617374c3a8626567616e5f6e73cf000000012a05f2"
+        "00a57374616c65c2a864656c61795f6d73cd03e8a4726f77739188a26964ce00011170a97175657565645f6d73cf0000018bcfe56800a86167656e74"
+        "5f696409a56167656e74a3612d31ac6167656e745f6f6e6c696e65c3a764656d616e647392a56c696e7578ae76202d677456657273696f6e2032a870"
+        "72696f72697479ffaa646566696e6974696f6ea364c3a9a4676f6e659183a2696403a6726573756c74a66661696c6564ab72656365697665645f6d73"
+        "d1ff7f";
+    unsigned char bytes[512];
+    size_t n = unhex(hex, bytes);
+    struct msg *msg = NULL;
+    struct err err;
+    struct buf b;
+    assert_int_equal(msg_decode(bytes, n, &msg, NULL, &err), 0);
+    const struct msg_requests *r = &msg->u.requests;
+    assert_string_equal(r->pool, "linux");
+    assert_int_equal(r->began_ns, 5000000000);
+    assert_int_equal(r->n_rows, 1);
+    assert_int_equal(r->rows[0].id, 70000);
+    assert_int_equal(r->rows[0].queued_ms, 1700000000000);
+    assert_int_equal(r->rows[0].priority, -1);
+    assert_true(r->rows[0].agent_online);
+    assert_int_equal(r->rows[0].n_demands, 2);
+    assert_string_equal(r->rows[0].demands[1], "v -gtVersion 2");
+    assert_string_equal(r->rows[0].url, "");
+    assert_string_equal(r->gone[0].result, "failed");
+    assert_int_equal(r->gone[0].received_ms, -129);
+    encode(msg, &b);
+    assert_int_equal(b.len - 4, n);
+    assert_memory_equal(b.data + 4, bytes, n);
+    msg_free(&msg);
+    buf_done(&b);
+}
+
 static void round_trip(void **state)
 {
     (void)state;
@@ -296,7 +332,7 @@ static void who_may_send(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_bytes), cmocka_unit_test(round_trip), cmocka_unit_test(cut_and_trailing), cmocka_unit_test(bad_bytes),
+        cmocka_unit_test(golden_bytes), cmocka_unit_test(another_librarys_bytes), cmocka_unit_test(round_trip), cmocka_unit_test(cut_and_trailing), cmocka_unit_test(bad_bytes),
         cmocka_unit_test(newer_peer), cmocka_unit_test(other_writers), cmocka_unit_test(strangers_strings),
         cmocka_unit_test(what_cannot_be_sent), cmocka_unit_test(too_many_in_a_list), cmocka_unit_test(who_may_send),
     };
