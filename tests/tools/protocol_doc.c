@@ -11,7 +11,7 @@
 static const char intro[] =
     "# The protocol between the processes\n"
     "\n"
-    "<!-- generated from messages.def by tests/tools/protocol_doc.c: `make protocol/README.md`; do not edit -->\n"
+    "<!-- generated from messages.def by tests/tools/protocol_doc.c: `build/protocol-doc > protocol/README.md`; do not edit -->\n"
     "\n"
     "Watcher, provisioner and reaper are three programs that know each other only through this page. It is enough to replace one of them in another language;\n"
     "`tests/system/peers/` holds a watcher and a reaper in Python that the real ones work with.\n"
