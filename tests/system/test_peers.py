@@ -1,11 +1,14 @@
 """One process replaced alone: a watcher and a reaper in Python, written from protocol/README.md, around the real provisioner."""
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
+from tests.sim.stage import ROOT
 from tests.system.harness import REQUEST_ID, wait_until
 from tests.system.peers.frames import dial, encode
 from tests.system.peers.reaper import Reaper
@@ -76,6 +79,16 @@ def test_the_watcher_comes_back(trio):
     wait_until(lambda: requests_of_units(s) == [301, 302], 20, "the second unit")
     s.expect_one_unit_each([301, 302])
     again.stop()
+
+
+def test_the_example_of_the_readme(system):
+    s = system().start("provisioner")
+    wait_until(lambda: s.ctl("ping", "provisioner").returncode == 0, 10, "provisioner up")
+    code = (ROOT / "protocol/README.md").read_text().split("```python\n")[1].split("```")[0]
+    ran = subprocess.run([sys.executable, "-c", code], env=s.env, capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 0, ran.stderr
+    hello, told = ran.stdout.splitlines()
+    assert "'role': 'provisioner'" in hello and "'t': 7, 'leading': True" in told
 
 
 def closes(sock, deadline=10):
