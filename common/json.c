@@ -97,9 +97,12 @@ json_t *json_parse(const char *bytes, size_t n, struct err *err)
     return json_parse_text(bytes + skip, n - skip, JSON_REJECT_DUPLICATES, err);
 }
 
+/* 17 digits would turn a cpu of 0.1 into 0.10000000000000001, which Kubernetes takes at its word. */
+enum { REAL_DIGITS = 15 };
+
 char *json_dump(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(REAL_DIGITS));
     CHECK(text != NULL);
     return text;
 }

@@ -63,7 +63,14 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 FORCE:
 
 ## make lint         structure, generated documents, shell scripts; clang with every warning
+$(BUILD)/protocol-doc: tests/tools/protocol_doc.c $(LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(LIBS) $(LDLIBS)
+protocol/README.md: protocol/messages.def tests/tools/protocol_doc.c
+	@$(MAKE) --no-print-directory $(BUILD)/protocol-doc
+	$(BUILD)/protocol-doc > $@
 lint: deps
+	@$(MAKE) --no-print-directory all $(BUILD)/protocol-doc
 	@$(PYTHON) tests/lint/structure.py
 	@$(PYTHON) tests/lint/documents.py $(BUILD)
 	@for s in $$(grep -lr --exclude-dir=.git --exclude-dir=build '^#!.*bash' . .ci/run | sort -u); do bash -n $$s || exit 1; done

@@ -113,9 +113,9 @@ static void test_dump(void **state)
 {
     (void)state;
     struct err err;
-    json_t *v = parse("{ \"b\" : [ 1 , \"\\u00e9\" ] }", &err);
+    json_t *v = parse("{ \"b\" : [ 1 , \"\\u00e9\", 0.1, 1.10, 100.0, 2.5e-7 ] }", &err);
     char *text = json_dump(v);
-    assert_string_equal(text, "{\"b\":[1,\"\xc3\xa9\"]}");
+    assert_string_equal(text, "{\"b\":[1,\"\xc3\xa9\",0.1,1.1,100.0,2.5e-7]}");
     free(text);
     json_decref(v);
 }
