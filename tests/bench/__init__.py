@@ -1,0 +1,1 @@
+"""make bench: every figure that the product promises, measured on a real API server."""
