@@ -256,7 +256,7 @@ static int send_to(struct bus_peer *peer, const struct msg *msg)
     struct err err;
     if (peer_send(peer, msg, &err) == 0)
         return 0;
-    if (!peer->dead)
+    if (!peer->dead && !peer->deaf)
         log_error("message not sent", kv_s("type", msg_name(msg->type)), kv_err(&err));
     return -1;
 }

@@ -74,9 +74,10 @@ static void flush(struct bus_peer *peer)
             continue;
         if (n < 0 && errno == EAGAIN)
             break;
-        if (n < 0) {
-            drop(peer, ERR_IO, strerror(errno));
-            return;
+        if (n < 0) {   /* it has gone, but what it said before may still be waiting to be read: its end comes as the end of that */
+            peer->deaf = true;
+            peer->sent = peer->out.len;
+            break;
         }
         peer->sent += (size_t)n;
     }
@@ -97,7 +98,7 @@ static void trace(enum role from, const char *to, const struct msg *msg, size_t 
 
 int peer_send(struct bus_peer *peer, const struct msg *msg, struct err *err)
 {
-    if (peer->dead || peer->parting)
+    if (peer->dead || peer->deaf || peer->parting)
         return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
     compact(peer);
     size_t before = peer->out.len;
@@ -109,7 +110,7 @@ int peer_send(struct bus_peer *peer, const struct msg *msg, struct err *err)
     trace(peer->session.self, peer->session.up ? role_name(peer->session.peer) : "peer", msg, peer->out.len - before);
     if (before == peer->sent)
         flush(peer);
-    if (peer->dead)
+    if (peer->dead || peer->deaf)
         return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
     return 0;
 }

@@ -33,6 +33,7 @@ struct bus_peer {
     struct session session;
     bool announced;               /* on_peer(up) was told and on_peer(down) was not */
     bool parting;                 /* closes when out is flushed */
+    bool deaf;                    /* takes nothing any more; what it sent before is still read */
     bool dead;
     bool clean;                   /* the other end closed between frames */
     struct bus_peer *next;

@@ -24,7 +24,7 @@ struct end {
     int ups, downs, messages;
     enum msg_type last;
     uint64_t number;              /* of the last requests set or unsupported */
-    bool answer_status;
+    bool answer_status, greets;
 };
 
 static char dir[] = "/tmp/azp-bus-XXXXXX";
@@ -39,6 +39,9 @@ static void on_peer(void *data, struct bus_peer *peer, bool up)
     else if (end->peer == peer)
         end->peer = NULL;
     *(up ? &end->ups : &end->downs) += 1;
+    const struct msg leader = {.type = MSG_leader, .u.leader = {.leading = true}};
+    if (up && end->greets)
+        bus_reply(peer, &leader);
 }
 
 static void on_message(void *data, struct bus_peer *from, const struct msg *msg)
@@ -512,12 +515,34 @@ static int remove_dir(void **state)
     return system(command);
 }
 
+/* RUN_ONCE: a watcher says all it has to say and is gone before anybody reads it. */
+static void last_words_are_heard(void **state)
+{
+    (void)state;
+    struct end p;
+    open_end(&p, ROLE_PROVISIONER, true, 0);
+    p.greets = true;
+    const struct msg hello = {.type = MSG_hello, .u.hello = {.version = PROTOCOL_VERSION, .role = "watcher"}}, set = a_set(5, 0, NULL);
+    const struct msg done = {.type = MSG_done, .u.done = {.complete = true}};
+    int fd = raw_dial("provisioner");
+    raw_send(fd, &hello);
+    raw_send(fd, &set);
+    raw_send(fd, &done);
+    close(fd);
+    until(&p.downs, 1);
+    assert_int_equal(p.messages, 2);
+    assert_int_equal(p.number, 5);
+    assert_int_equal(p.last, MSG_done);
+    bus_close(&p.bus);
+}
+
 int main(void)
 {
     assert_non_null(mkdtemp(dir));
     log_open("test", LOG_ERROR, LOG_LOGFMT);
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
         TEST(any_start_order), TEST(who_may_send_is_checked), TEST(another_version_is_told), TEST(hostile_bytes_close_one_connection),
         TEST(unknown_message_is_answered), TEST(the_newest_of_a_role_counts), TEST(a_flood_of_connections), TEST(who_does_not_read_is_dropped),
         TEST(no_hello), TEST(a_large_set_goes_through), TEST(paths_that_cannot_be), TEST(modes_and_old_sockets),
