@@ -71,7 +71,6 @@ void reaper_free(struct reaper **reaper)
     map_free((*reaper)->orders);
     free_values((*reaper)->orphans);
     free_values((*reaper)->freed);
-    map_free((*reaper)->newest);
     free((*reaper)->pools);
     free(*reaper);
     *reaper = NULL;
@@ -165,8 +164,6 @@ void reaper_pass(struct reaper *reaper, const struct reaper_world *world, struct
     for (struct unit *unit; (unit = units_next(world->units, &cursor));)
         steps_advance(reaper, world, unit, out);
     orphans_pass(reaper, world, out);
-    map_free(reaper->newest);
-    reaper->newest = NULL;
 }
 
 struct mono reaper_deadline(const struct reaper *reaper)

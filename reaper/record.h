@@ -68,7 +68,6 @@ struct reaper {
     struct map *orders;              /* uid -> struct order */
     struct map *orphans;             /* pod uid -> struct orphan_record */
     struct map *freed;               /* name of an agent deleted while free -> struct mono *, when */
-    struct map *newest;              /* request -> its newest unit; built when needed, of this pass only */
     uint64_t pass;
     struct mono now, deadline;
     size_t under_way;

@@ -61,36 +61,13 @@ static bool picture_is_later(const struct subject *s)
     return seen_ended_at_first_sight(s->unit) && mono_before(mono_add_ms(ended_at(s), STAMP_MARGIN_MS), picture->began);
 }
 
-static struct map *newest_units(const struct subject *s)
-{
-    if (s->reaper->newest)
-        return s->reaper->newest;
-    s->reaper->newest = map_new();
-    size_t cursor = 0;
-    for (struct unit *unit; (unit = units_next(s->world->units, &cursor));) {
-        const struct unit *known = unit->request_id ? map_get_u64(s->reaper->newest, unit->request_id) : NULL;
-        if (unit->request_id && (!known || unit->attempt > known->attempt))
-            map_set_u64(s->reaper->newest, unit->request_id, unit);
-    }
-    return s->reaper->newest;
-}
-
-/* Its own request still waits: the unit stays as the last word on why, until a newer one stands for it or another agent runs it. */
-static bool still_needed(const struct subject *s)
-{
-    const struct unit *unit = s->unit;
-    const struct mirror_request *own = unit->request_id ? map_get_u64(s->record->pool->requests, unit->request_id) : NULL;
-    if (!own || own->received_ms)
-        return false;
-    return map_get_u64(newest_units(s), unit->request_id) == unit;
-}
-
+/* The request its agent had has left. That the one it was made for still waits is no reason to keep it: under a full quota the two would wait for each other. */
 static bool request_has_left(const struct subject *s)
 {
     const struct mirror_pool *picture = s->record->pool;
     if (!picture || !picture->have_agents || !mirror_requests_fresh(picture, s->now) || !picture_is_later(s))
         return false;
-    return !view_busy(s->record) && !still_needed(s);
+    return !view_busy(s->record);
 }
 
 static struct verdict rule_ended(const struct subject *s)
