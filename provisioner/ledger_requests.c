@@ -186,9 +186,6 @@ static void note_idle_exit(struct ledger *l, struct pool_book *pool, const struc
 static void settle(struct ledger *l, struct pool_book *pool, struct unit_memo *u)
 {
     u->settled = true;
-    struct template_book *t = u->template_index == TEMPLATE_UNKNOWN ? NULL : &pool->templates[u->template_index];
-    if (t && strcmp(t->pause_code, "quota") == 0)
-        t->paused_until = MONO_ZERO;   /* something left: there may be room again, one create will tell */
     if (u->served || u->troubled || u->retire_sent || !u->seen)
         return;
     char text[256];
@@ -198,6 +195,16 @@ static void settle(struct ledger *l, struct pool_book *pool, struct unit_memo *u
         ledger_note_trouble(l, pool, u, end_code(u), text);
     else
         note_idle_exit(l, pool, u);
+}
+
+/* Its object is gone: under a full quota there may be room again, one create will tell. */
+static void notice_room(struct ledger *l, struct pool_book *pool, const struct unit_memo *u)
+{
+    struct template_book *t = u->template_index == TEMPLATE_UNKNOWN ? NULL : &pool->templates[u->template_index];
+    if (t && template_paused(t, l->now) && strcmp(t->pause_code, "quota") == 0) {
+        t->paused_until = l->now;
+        t->pauses = 0;
+    }
 }
 
 static void forget_pairing(struct pool_book *pool, const struct unit_memo *u)
@@ -218,6 +225,7 @@ void ledger_settle_ends(struct ledger *l, struct pool_book *pool)
             settle(l, pool, u);
         if (past && !u->seen) {
             forget_pairing(pool, u);
+            notice_room(l, pool, u);
             unit_memo_drop(l, u);
             continue;
         }

@@ -235,6 +235,31 @@ static void quota_pauses_the_template_and_probes_with_one(void **state)
     assert_int_equal(world_pass(&w), 4);
 }
 
+static void room_under_a_quota_is_noticed_when_a_unit_is_gone(void **state)
+{
+    (void)state;
+    struct world_job *a = world_queue(&w, -1), *b = world_queue(&w, -1);
+    begin();
+    assert_int_equal(world_pass(&w), 2);
+    int made = world_create(&w, &w.actions.list[0]);
+    ledger_created(w.ledger, w.now, 1, w.actions.list[0].name, w.list[made].uid, LEDGER_OK, "", "");
+    ledger_created(w.ledger, w.now, 1, w.actions.list[1].name, "", LEDGER_REFUSED_QUOTA, "quota", "exceeded quota: q");
+    world_set(&w, made, PLACE_ONLINE);
+    world_agents(&w);
+    world_take(&w, made, a);
+    world_poll(&w);
+    assert_int_equal(world_pass(&w), 0);
+    world_finish(&w, a, 0);
+    world_advance(&w, 1000);
+    world_poll(&w);
+    assert_int_equal(world_pass(&w), 0);   /* ended, but its object still counts */
+    assert_string_equal(view_of(b).code, "quota");
+    world_delete(&w, made);
+    world_advance(&w, 10);
+    assert_int_equal(world_pass(&w), 1);
+    assert_int_equal(w.actions.list[0].request_id, b->id);
+}
+
 static void limits_hold_back_the_youngest(void **state)
 {
     (void)state;
@@ -363,6 +388,7 @@ int main(void)
         TEST(a_crash_before_the_job_backs_off_and_tells_why),
         TEST(an_unknown_outcome_is_tried_again_under_the_same_name),
         TEST(quota_pauses_the_template_and_probes_with_one),
+        TEST(room_under_a_quota_is_noticed_when_a_unit_is_gone),
         TEST(limits_hold_back_the_youngest),
         TEST(demands_choose_the_template_or_say_what_is_missing),
         TEST(warm_units_are_kept_and_credited),
