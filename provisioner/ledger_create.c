@@ -130,17 +130,28 @@ static int by_service(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Creates whose outcome was unknown or put off: the same name again, as long as a request or a warm place stands behind it. */
+/* What was put off is sent again only for its own request: it would be made in that one's name. The request it stood for gets a unit of its own. */
+static void give_up(struct ledger *l, struct unit_memo *u)
+{
+    u->create = CREATE_NONE;
+    u->ended_at = u->since;
+    u->state = STATE_ENDED;
+    if (!u->stands_for)
+        return;
+    u->stands_for->unit = NULL;
+    u->stands_for = NULL;
+    ledger_wake_at(l, mono_add_ms(l->now, 1));
+}
+
+/* Creates whose outcome was unknown or put off: the same name again, as long as its request or a warm place stands behind it. */
 static void create_again(struct ledger *l, struct pool_book *pool, struct ledger_actions *out)
 {
     for (size_t i = 0; i < pool->n_units; i++) {
         struct unit_memo *u = pool->units[i];
         if (u->create != CREATE_WAITS)
             continue;
-        if (u->request_id && !u->stands_for) {
-            u->create = CREATE_NONE;
-            u->ended_at = u->since;
-            u->state = STATE_ENDED;
+        if (u->request_id && (!u->stands_for || u->stands_for->id != u->request_id)) {
+            give_up(l, u);
             continue;
         }
         if (!mono_reached(u->retry_at, l->now)) {

@@ -63,6 +63,7 @@ struct request_memo {
     struct request_class *class;
     struct unit_memo *own;           /* this pass: the available unit made for it */
     struct unit_memo *unit;          /* this pass: stands for it or runs it */
+    bool served;                     /* this pass: an agent of ours has or had it, whatever an older list of requests says */
     uint32_t highest_attempt;
     uint32_t failures, idle_exits;
     struct mono retry_at;

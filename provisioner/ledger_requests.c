@@ -71,7 +71,7 @@ static void judge(struct ledger *l, struct pool_book *pool, struct request_memo 
 {
     const struct mirror_request *row = r->row;
     bool reserved = *row->agent || row->agent_id;
-    if (row->received_ms) {
+    if (row->received_ms || r->served) {
         r->state = "running";
         pool->counts.running++;
     } else if (reserved && !reservation_is_void(l, pool, r)) {
@@ -121,6 +121,9 @@ static void take_units(struct ledger *l, struct pool_book *pool)
         struct request_memo *served = u->serves ? map_get_u64(pool->requests, u->serves) : NULL;
         if (served)
             served->unit = u;
+        struct request_memo *last = u->served ? map_get_u64(pool->requests, u->last_served) : NULL;
+        if (last)
+            last->served = true;
     }
     (void)l;
 }
@@ -136,6 +139,7 @@ void ledger_scan_requests(struct ledger *l, struct pool_book *pool, const struct
         r->row = row;
         r->pass = l->pass;
         r->own = r->unit = NULL;
+        r->served = false;
     }
     drop_vanished(l, pool);
     take_units(l, pool);

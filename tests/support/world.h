@@ -55,7 +55,7 @@ struct world {
     size_t n_rows;
 };
 
-static void world_open(struct world *w)
+static inline void world_open(struct world *w)
 {
     memset(w, 0, sizeof *w);
     static char name[] = "linux", template_name[] = "default", prefix[] = "agent-job-", instance[] = "i1", url[] = "https://dev.azure.com/org";
@@ -68,12 +68,12 @@ static void world_open(struct world *w)
 }
 
 /* After the configuration has been shaped. */
-static void world_start(struct world *w)
+static inline void world_start(struct world *w)
 {
     w->ledger = ledger_new(&w->config);
 }
 
-static void world_close(struct world *w)
+static inline void world_close(struct world *w)
 {
     ledger_free(&w->ledger);
     mirror_free(&w->mirror);
@@ -81,14 +81,14 @@ static void world_close(struct world *w)
     ledger_actions_done(&w->actions);
 }
 
-static void world_advance(struct world *w, int64_t ms)
+static inline void world_advance(struct world *w, int64_t ms)
 {
     w->now = mono_add_ms(w->now, ms);
 }
 
 /* ---- Azure DevOps ---- */
 
-static struct world_job *world_queue(struct world *w, int demand)
+static inline struct world_job *world_queue(struct world *w, int demand)
 {
     CHECK(w->n_jobs < WORLD_JOBS);
     struct world_job *j = &w->jobs[w->n_jobs];
@@ -97,7 +97,7 @@ static struct world_job *world_queue(struct world *w, int demand)
     return j;
 }
 
-static void world_poll_begin(struct world *w)
+static inline void world_poll_begin(struct world *w)
 {
     w->polling = true;
     w->poll_began = w->now;
@@ -121,7 +121,7 @@ static void world_poll_begin(struct world *w)
     }
 }
 
-static void world_poll_deliver(struct world *w)
+static inline void world_poll_deliver(struct world *w)
 {
     struct msg_requests m = {.pool_id = WORLD_POOL_ID, .pool = "linux", .full = true, .set = ++w->set, .last = true, .began_ns = (uint64_t)w->poll_began.ns,
                              .delay_ms = 1000, .reason = "", .rows = w->rows, .n_rows = w->n_rows};
@@ -130,7 +130,7 @@ static void world_poll_deliver(struct world *w)
     w->polling = false;
 }
 
-static void world_poll_fails(struct world *w)
+static inline void world_poll_fails(struct world *w)
 {
     struct msg_requests m = {.pool_id = WORLD_POOL_ID, .pool = "linux", .set = ++w->set, .last = true, .began_ns = (uint64_t)w->now.ns, .stale = true,
                              .reason = "credential rejected", .delay_ms = 1000};
@@ -139,7 +139,7 @@ static void world_poll_fails(struct world *w)
     w->polling = false;
 }
 
-static void world_agents(struct world *w)
+static inline void world_agents(struct world *w)
 {
     static struct agent_row rows[WORLD_UNITS];
     size_t n = 0;
@@ -156,7 +156,7 @@ static void world_agents(struct world *w)
     CHECK(mirror_agents(w->mirror, w->now, &m, &err) == 0);
 }
 
-static void world_poll(struct world *w)
+static inline void world_poll(struct world *w)
 {
     world_poll_begin(w);
     world_poll_deliver(w);
@@ -164,7 +164,7 @@ static void world_poll(struct world *w)
 
 /* ---- the cluster ---- */
 
-static int world_find(const struct world *w, const char *name)
+static inline int world_find(const struct world *w, const char *name)
 {
     for (size_t i = 0; i < w->n_units; i++)
         if (w->list[i].place != PLACE_DELETED && strcmp(w->list[i].name, name) == 0)
@@ -173,7 +173,7 @@ static int world_find(const struct world *w, const char *name)
 }
 
 /* Shows the unit to the watch: its Job and its pod as the API server would. */
-static void world_show(struct world *w, const struct world_unit *u)
+static inline void world_show(struct world *w, const struct world_unit *u)
 {
     static const char *const phases[] = {[PLACE_PENDING] = "Pending", [PLACE_RUNNING] = "Running", [PLACE_ONLINE] = "Running", [PLACE_BUSY] = "Running"};
     char request[24], attempt[16], pool_id[16], pod[80];
@@ -204,13 +204,13 @@ static void world_show(struct world *w, const struct world_unit *u)
     json_decref(notes);
 }
 
-static void world_set(struct world *w, int i, enum place place)
+static inline void world_set(struct world *w, int i, enum place place)
 {
     w->list[i].place = place;
     world_show(w, &w->list[i]);
 }
 
-static void world_delete(struct world *w, int i)
+static inline void world_delete(struct world *w, int i)
 {
     struct world_unit *u = &w->list[i];
     char pod[80];
@@ -222,7 +222,7 @@ static void world_delete(struct world *w, int i)
 }
 
 /* The POST of a CREATE action reaches the API server. -1 = AlreadyExists. */
-static int world_create(struct world *w, const struct ledger_action *a)
+static inline int world_create(struct world *w, const struct ledger_action *a)
 {
     if (world_find(w, a->name) >= 0)
         return -1;
@@ -237,7 +237,7 @@ static int world_create(struct world *w, const struct ledger_action *a)
 }
 
 /* One pass; the actions are in w->actions. */
-static size_t world_pass(struct world *w)
+static inline size_t world_pass(struct world *w)
 {
     struct ledger_world view = {.mirror = w->mirror, .units = w->units, .units_fresh = true, .writes_allowed = true};
     ledger_pass(w->ledger, &view, w->now, ++w->random * 7919, &w->actions);
@@ -246,7 +246,7 @@ static size_t world_pass(struct world *w)
 }
 
 /* One pass whose creates all succeed and show at once. Returns the number of units made. */
-static size_t world_pass_ok(struct world *w)
+static inline size_t world_pass_ok(struct world *w)
 {
     size_t made = 0;
     world_pass(w);
@@ -268,7 +268,7 @@ static size_t world_pass_ok(struct world *w)
 }
 
 /* The agent of unit i takes this job. */
-static void world_take(struct world *w, int i, struct world_job *j)
+static inline void world_take(struct world *w, int i, struct world_job *j)
 {
     CHECK(w->list[i].place == PLACE_ONLINE && j->state == JOB_QUEUED);
     j->state = JOB_RUNNING;
@@ -278,7 +278,7 @@ static void world_take(struct world *w, int i, struct world_job *j)
     w->list[i].served = true;
 }
 
-static void world_finish(struct world *w, struct world_job *j, int exit_code)
+static inline void world_finish(struct world *w, struct world_job *j, int exit_code)
 {
     j->state = JOB_DONE;
     w->list[j->unit].exit_code = exit_code;
