@@ -29,7 +29,7 @@ check-system: all
 ## make check-cluster   the system tests against a real kube-apiserver, controller-manager and etcd (built from the Go module proxy, cached)
 check-cluster: deps
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cluster/check-cluster $(T)
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/cluster/check-cluster '$(T)'
 
 ## make check-node   the shipped image and Pod on a real node: kubelet, containerd, runc (needs root)
 check-node: deps
