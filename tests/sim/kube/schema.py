@@ -20,7 +20,7 @@ CONTAINER = set("name image command args workingDir ports envFrom env resources 
                 "stdin stdinOnce tty".split())
 ENV, ENV_FROM = {"name", "value", "valueFrom"}, {"fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"}
 TOP = {"apiVersion", "kind", "metadata", "spec", "status"}
-MICRO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+MICRO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$")
 NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 INTEGERS = {"parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "terminationGracePeriodSeconds"}
 
