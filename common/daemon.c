@@ -1,9 +1,9 @@
 #include "common/daemon_priv.h"
 
 #include "common/buf.h"
+#include "common/heap.h"
 #include "common/mem.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@ static struct {
     int exit_code;
     bool leaving;     /* daemon_exit was called, perhaps before the loop ran */
     bool signalled;
+    struct heap_watch heap;
 } state;
 
 void daemon_exit(int code)
@@ -65,12 +66,9 @@ static void raise_open_files(void)
     }
 }
 
-/* One arena, and what is large or freed at the top goes back to the kernel: the processes are small between bursts. */
-static void tune_memory(void)
+static void at_rest(void *data)
 {
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+    heap_give_back(data, loop_now(state.loop));
 }
 
 static void log_start(const struct config *config)
@@ -113,6 +111,7 @@ static int run(const struct daemon_ops *ops, const struct config *config)
     loop_signal(state.loop, SIGTERM, on_terminate, NULL);
     loop_signal(state.loop, SIGINT, on_terminate, NULL);
     loop_signal(state.loop, SIGHUP, on_hangup, NULL);
+    loop_on_rest(state.loop, at_rest, &state.heap);
     state.self = ops->start(state.loop, config, &err);
     if (state.self) {
         loop_until_exit(config);
@@ -157,7 +156,7 @@ static int run_configured(const struct daemon_ops *ops, bool only_check)
 int daemon_main(int argc, char **argv, const struct daemon_ops *ops)
 {
     struct err err = {0};
-    tune_memory();
+    heap_tune();
     enum daemon_mode mode = daemon_options(argc, argv, &err);
     switch (mode) {
     case MODE_HELP:

@@ -33,6 +33,9 @@ struct loop {
     size_t first_post, n_posts, cap_posts;
     ev_prepare soon;      /* never started: only fed */
     ev_idle again;
+    ev_prepare rest;
+    loop_fn *on_rest;
+    void *rest_data;
     ev_signal child_signal;
     struct loop_child *children;
     struct loop_signal_watch *signals;
@@ -112,6 +115,21 @@ void loop_post_cancel(struct loop *loop, const void *data)
             loop->posts[i].fn = NULL;
 }
 
+static void on_prepare(struct ev_loop *ev, ev_prepare *w, int events)
+{
+    (void)ev;
+    (void)events;
+    struct loop *loop = PARENT(struct loop, rest, w);
+    loop->on_rest(loop->rest_data);
+}
+
+void loop_on_rest(struct loop *loop, loop_fn *fn, void *data)
+{
+    loop->on_rest = fn;
+    loop->rest_data = data;
+    ev_prepare_start(loop->ev, &loop->rest);
+}
+
 /* ---- the loop ---- */
 
 static void on_child_signal(struct ev_loop *ev, ev_signal *w, int events);
@@ -125,6 +143,7 @@ struct loop *loop_new(void)
     ev_ref(loop->ev);   /* an empty loop waits for loop_stop too */
     ev_prepare_init(&loop->soon, on_soon);
     ev_set_priority(&loop->soon, EV_MINPRI);
+    ev_prepare_init(&loop->rest, on_prepare);
     ev_idle_init(&loop->again, on_again);
     ev_set_priority(&loop->again, EV_MAXPRI);   /* an idle watcher waits for all of higher priority: busy sockets must not hold posts up */
     ev_signal_init(&loop->child_signal, on_child_signal, SIGCHLD);
@@ -145,6 +164,7 @@ void loop_free(struct loop **ploop)
         free(s);
     }
     ev_clear_pending(loop->ev, &loop->soon);
+    ev_prepare_stop(loop->ev, &loop->rest);
     ev_idle_stop(loop->ev, &loop->again);
     ev_loop_destroy(loop->ev);
     free(loop->posts);

@@ -31,6 +31,9 @@ struct ev_loop *loop_ev(struct loop *loop);
 void loop_post(struct loop *loop, loop_fn *fn, void *data);
 void loop_post_cancel(struct loop *loop, const void *data);
 
+/* Runs fn(data) each time before the loop waits: it must be quick. One for each loop, as long as it lives. */
+void loop_on_rest(struct loop *loop, loop_fn *fn, void *data);
+
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *data);
 void loop_timer_set(struct loop_timer *timer, struct mono deadline);   /* MONO_NEVER stops it; setting the same deadline costs nothing */
 void loop_timer_free(struct loop_timer **timer);

@@ -106,7 +106,7 @@ static void job_create(struct backend *self, struct template *t, const struct jo
         .api = "apis/batch/v1",
         .ns = b->ns,
         .resource = "jobs",
-        .query = "fieldManager=ado-orchestrator&fieldValidation=Strict",
+        .query = "fieldValidation=Strict",
         .body = jobspec_body(t->spec, unit),
         .on_done = on_created,
         .data = c,

@@ -65,7 +65,7 @@ void setup_dry_run(struct setup *s)
         .api = "apis/batch/v1",
         .ns = s->ns,
         .resource = "jobs",
-        .query = "dryRun=All&fieldManager=ado-orchestrator&fieldValidation=Strict",
+        .query = "dryRun=All&fieldValidation=Strict",
         .body = jobspec_body(t->spec, &unit),
     };
     setup_send(s, &spec, on_checked);

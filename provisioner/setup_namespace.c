@@ -41,7 +41,7 @@ static void make(struct setup *s)
 {
     json_t *body = json_pack("{s:s, s:s, s:{s:s, s:{s:s}}}", "apiVersion", "v1", "kind", "Namespace", "metadata", "name", s->ns, "labels",
                              "app.kubernetes.io/managed-by", "ado-orchestrator");
-    struct kube_call_spec spec = {.verb = KUBE_CREATE, .api = "api/v1", .resource = "namespaces", .query = "fieldManager=ado-orchestrator", .body = body};
+    struct kube_call_spec spec = {.verb = KUBE_CREATE, .api = "api/v1", .resource = "namespaces", .body = body};
     setup_send(s, &spec, on_made);
     json_decref(body);
 }

@@ -94,7 +94,6 @@ static void write_secret(struct setup *s, const char *resource_version)
         .ns = s->ns,
         .resource = "secrets",
         .name = resource_version ? s->o.templates->token_secret : NULL,
-        .query = "fieldManager=ado-orchestrator",
         .body = body,
     };
     setup_send(s, &spec, on_written);

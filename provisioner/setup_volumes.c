@@ -35,7 +35,7 @@ static struct kube_call_spec spec_for(const struct setup *s, const struct jobfil
         .ns = volume->claim ? s->ns : NULL,
         .resource = volume->claim ? "persistentvolumeclaims" : "persistentvolumes",
         .name = verb == KUBE_GET ? volume->name : NULL,
-        .query = verb == KUBE_GET ? NULL : "fieldManager=ado-orchestrator&fieldValidation=Strict",
+        .query = verb == KUBE_GET ? NULL : "fieldValidation=Strict",
         .body = verb == KUBE_GET ? NULL : volume->object,
     };
 }

@@ -28,7 +28,7 @@ static const struct kube_right rights[] = {
 
 struct kube *shell_open_kube(struct loop *loop, const struct config *config, struct err *err)
 {
-    char *agent = xasprintf("azp-provisioner/%s", daemon_build());
+    char *agent = xasprintf("ado-orchestrator-provisioner/%s", daemon_build());
     struct kube_options options = {
         .kubeconfig = config->kubeconfig, .proxy = config->https_proxy, .no_proxy = config->no_proxy, .user_agent = agent, .rights = rights};
     struct kube *kube = kube_open(loop, &options, err);

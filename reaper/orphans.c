@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ORPHAN_GRACE_MS = 30 * 1000 };
+enum { ORPHAN_GRACE_MS = 30 * 1000, ORPHAN_PATIENCE_MS = 5 * 60 * 1000 };
 
 static const struct backoff RETRY = {.first_ms = 2000, .max_ms = 60 * 1000};
 
@@ -58,10 +58,17 @@ static struct orphan_record *orphan_record(struct reaper *reaper, const char *ui
     return record;
 }
 
+/* A collector that takes others will come to this one: after a burst it needs minutes. Not for ever: it never takes what was deleted with Orphan. */
+static struct mono due_at(const struct reaper *reaper, const struct unit_orphan *orphan, const struct orphan_record *record)
+{
+    struct mono patience = mono_min(mono_add_ms(reaper->collected, ORPHAN_GRACE_MS), mono_add_ms(orphan->seen, ORPHAN_PATIENCE_MS));
+    return mono_max(mono_max(mono_add_ms(orphan->seen, ORPHAN_GRACE_MS), patience), record->not_before);
+}
+
 static void judge(struct reaper *reaper, const struct reaper_world *world, const struct unit_orphan *orphan, struct reaper_actions *out)
 {
     struct orphan_record *record = orphan_record(reaper, orphan->uid);
-    struct mono due = mono_max(mono_add_ms(orphan->seen, ORPHAN_GRACE_MS), record->not_before);
+    struct mono due = due_at(reaper, orphan, record);
     reaper->under_way += record->in_flight;
     if (record->in_flight || record->deleted || orphan->deleting || world->finishing || !world->units_fresh)
         return;
@@ -76,6 +83,7 @@ static void judge(struct reaper *reaper, const struct reaper_world *world, const
     *reaper_action_add(out) = (struct reaper_action){.kind = REAPER_DELETE_POD, .rule = RULE_ORPHAN, .reason = "orphan", .orphan = orphan};
 }
 
+/* What has vanished and was not deleted by us, the collector took. */
 static void forget_others(struct reaper *reaper)
 {
     size_t cursor = 0;
@@ -83,6 +91,8 @@ static void forget_others(struct reaper *reaper)
     for (struct orphan_record *record; (record = map_next(reaper->orphans, &cursor, &uid));) {
         if (record->pass == reaper->pass)
             continue;
+        if (!record->deleted)
+            reaper->collected = reaper->now;
         map_remove(reaper->orphans, uid);
         free(record);
     }

@@ -67,6 +67,7 @@ struct reaper {
     size_t n_pools;
     struct map *orders;              /* uid -> struct order */
     struct map *orphans;             /* pod uid -> struct orphan_record */
+    struct mono collected;           /* when an orphan last vanished by itself */
     struct map *freed;               /* name of an agent deleted while free -> struct mono *, when */
     uint64_t pass;
     struct mono now, deadline;

@@ -29,7 +29,7 @@ class Write(NamedTuple):
 
     @property
     def ours(self) -> bool:
-        return self.agent.startswith(("azp-", "ado-orchestrator-"))
+        return self.agent.startswith("ado-orchestrator-")
 
 
 def _instant(text: str) -> float:

@@ -11,6 +11,7 @@ from .rig import ROLES, Rig, wait_until
 from .tally import accepted, one_unit_each, writes
 
 CONVERGED = 30
+DURATIONS = (1, 4, 8, 12, 16)      # of equal parts of the burst: units start, end and are reaped all the time
 
 
 def kills(rig: Rig, each: int, gap: float) -> int:
@@ -33,8 +34,7 @@ def run(report: Report, directory: pathlib.Path, quick: bool) -> None:
         rig.warm_up(5)
         wait_until(rig.clean, 60, "an idle system")
         began = time.time()
-        ids = rig.queue(n, duration=2)
-        settle(1)
+        ids = [id for seconds in DURATIONS for id in rig.queue(n // len(DURATIONS), duration=seconds)]
         made = kills(rig, each, gap)
         last = time.time()
         report.note(f"last kill {last - began:.1f} s after the burst; {made} Jobs made so far")

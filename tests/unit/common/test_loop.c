@@ -98,6 +98,20 @@ static void cancelled_posts_do_not_run(void **state)
     world_free(w);
 }
 
+static void at_rest(void *data) { trace(data, 'r'); }
+
+static void tells_before_it_waits(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    loop_on_rest(w->loop, at_rest, w);
+    w->timer = loop_timer_new(w->loop, post_stop, w);
+    loop_timer_set(w->timer, mono_add_ms(loop_now(w->loop), 20));
+    loop_run(w->loop);
+    assert_int_equal(w->trace[0], 'r');
+    world_free(w);
+}
+
 static void post_for_ever(void *data)
 {
     struct world *w = data;
@@ -335,7 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(posts_run_in_order),
-        cmocka_unit_test(cancelled_posts_do_not_run),
+        cmocka_unit_test(cancelled_posts_do_not_run), cmocka_unit_test(tells_before_it_waits),
         cmocka_unit_test(posts_do_not_starve_sockets),
         cmocka_unit_test(busy_sockets_do_not_starve_posts),
         cmocka_unit_test(timer_is_never_early),

@@ -1,10 +1,15 @@
 /* Steps, answers, orphans, races. */
 #include "scene.h"
 
+static void orphan_of(const char *name)
+{
+    feed(units_pod, xasprintf("{\"metadata\":{\"name\":\"%s-abcde\",\"uid\":\"pod-%s\",\"namespace\":\"ns\"},\"spec\":{\"containers\":[{\"name\":\"agent\"}]},\"status\":%s}", name, name,
+                              POD_RUNNING));
+}
+
 static void orphan(void)
 {
-    feed(units_pod, xasprintf("{\"metadata\":{\"name\":\"u-abcde\",\"uid\":\"pod-u\",\"namespace\":\"ns\"},\"spec\":{\"containers\":[{\"name\":\"agent\"}]},\"status\":%s}",
-                              POD_RUNNING));
+    orphan_of("u");
 }
 
 static void test_orphan(void **state)
@@ -43,6 +48,48 @@ static void test_busy_orphan(void **state)
     ado_empty();
     poll();
     expect(REAPER_DELETE_POD);
+}
+
+static void collected(const char *name)
+{
+    char pod[64], uid[64];
+    snprintf(pod, sizeof pod, "%s-abcde", name);
+    snprintf(uid, sizeof uid, "pod-%s", name);
+    units_pod_gone(scene.units, scene.now, pod, uid);
+}
+
+static void test_the_collector_is_at_work(void **state)
+{
+    (void)state;
+    orphan();
+    orphan_of("v");
+    expect_nothing();
+    wait_ms(29000);
+    collected("v");
+    expect_nothing();
+    wait_ms(28000);
+    poll();
+    expect_nothing();                         /* it took another one less than 30 s ago */
+    wait_ms(3000);
+    poll();
+    expect(REAPER_DELETE_POD);
+}
+
+static void test_the_collector_leaves_one_for_ever(void **state)
+{
+    (void)state;
+    orphan();
+    for (int s = 0; s < 300; s += 20) {
+        orphan_of("v");
+        poll();
+        expect_nothing();
+        collected("v");
+        expect_nothing();
+        wait_ms(20000);
+    }
+    poll();
+    const struct reaper_action *action = expect(REAPER_DELETE_POD);
+    assert_string_equal(action->orphan->pod, "u-abcde");
 }
 
 static void test_errors_are_tried_again(void **state)
@@ -231,7 +278,8 @@ static void test_many_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_orphan), TEST(test_busy_orphan), TEST(test_errors_are_tried_again), TEST(test_somebody_enabled_it),
+        TEST(test_orphan), TEST(test_busy_orphan), TEST(test_the_collector_is_at_work), TEST(test_the_collector_leaves_one_for_ever),
+        TEST(test_errors_are_tried_again), TEST(test_somebody_enabled_it),
         TEST(test_no_second_action_while_one_is_open), TEST(test_answer_after_the_unit_is_gone), TEST(test_unit_ends_on_the_way), TEST(test_finishing),
         TEST(test_dry_run_says_it_once), TEST(test_race_is_counted), TEST(test_new_unit_of_the_same_name), TEST(test_many_at_once),
     };
