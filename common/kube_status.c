@@ -65,6 +65,14 @@ static bool says_webhook(const char *message)
     return !strncmp(message, "admission webhook \"", 19) && strstr(message, "denied the request");
 }
 
+/* `jobs.batch "a" is forbidden: ...`: a ValidatingAdmissionPolicy may choose any code for it, 422 unless told otherwise. A manifest that is wrong has
+ * "is invalid: " there, and its name holds no quote. */
+static bool says_forbidden(const char *message)
+{
+    const char *quote = strchr(message, '"'), *after = quote ? strchr(quote + 1, '"') : NULL;
+    return after && !strncmp(after, "\" is forbidden: ", 16);
+}
+
 static enum kube_refusal refusal_403(const json_t *body, const char *message)
 {
     if (!is_status(body))
@@ -97,7 +105,7 @@ static enum kube_refusal refusal_of(const struct kube_reply *reply, const char *
     case 400: case 413: case 422:
         if (!is_status(reply->body))
             return KUBE_REFUSAL_NONE;
-        return says_webhook(message) ? KUBE_ADMISSION : KUBE_MANIFEST;
+        return says_webhook(message) || says_forbidden(message) ? KUBE_ADMISSION : KUBE_MANIFEST;
     default:
         return KUBE_REFUSAL_NONE;
     }

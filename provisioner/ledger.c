@@ -151,11 +151,13 @@ static void begin_pool(struct ledger *l, struct pool_book *pool, const struct le
         pool->templates[t].live = pool->templates[t].in_flight = 0;
 }
 
+/* A pause that holds nobody back is nobody's trouble: when the last that waited has left, no create will ever tell that the obstacle is gone. */
 static void note_pauses(const struct ledger *l, struct pool_book *pool)
 {
-    for (size_t t = 0; t < pool->config->n_templates; t++) {
+    bool wanted = pool->n_waiting || ledger_warm_wanted(pool);
+    for (size_t t = 0; t < pool->config->n_templates && wanted; t++) {
         const struct template_book *b = &pool->templates[t];
-        if (!template_paused(b, l->now) && !b->probing)
+        if (!template_paused(b, l->now) && !(b->probing && b->in_flight))
             continue;
         pool->counts.note_code = b->pause_code;
         pool->counts.note = str_or_empty(b->pause_reason);

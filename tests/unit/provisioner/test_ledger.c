@@ -235,6 +235,25 @@ static void quota_pauses_the_template_and_probes_with_one(void **state)
     assert_int_equal(world_pass(&w), 4);
 }
 
+static void a_pause_is_told_while_somebody_waits(void **state)
+{
+    (void)state;
+    struct ledger_pool_counts counts;
+    struct world_job *j = world_queue(&w, -1);
+    begin();
+    assert_int_equal(world_pass(&w), 1);
+    ledger_created(w.ledger, w.now, 1, w.actions.list[0].name, "", LEDGER_REFUSED, "rbac", "no");
+    assert_int_equal(world_pass(&w), 0);
+    ledger_pool_counts(w.ledger, WORLD_POOL_ID, &counts);
+    assert_string_equal(counts.note_code, "rbac");
+    j->state = JOB_CANCELLED;
+    world_advance(&w, 1000);
+    world_poll(&w);
+    assert_int_equal(world_pass(&w), 0);
+    ledger_pool_counts(w.ledger, WORLD_POOL_ID, &counts);
+    assert_string_equal(counts.note, "");
+}
+
 static void room_under_a_quota_is_noticed_when_a_unit_is_gone(void **state)
 {
     (void)state;
@@ -388,6 +407,7 @@ int main(void)
         TEST(a_crash_before_the_job_backs_off_and_tells_why),
         TEST(an_unknown_outcome_is_tried_again_under_the_same_name),
         TEST(quota_pauses_the_template_and_probes_with_one),
+        TEST(a_pause_is_told_while_somebody_waits),
         TEST(room_under_a_quota_is_noticed_when_a_unit_is_gone),
         TEST(limits_hold_back_the_youngest),
         TEST(demands_choose_the_template_or_say_what_is_missing),
