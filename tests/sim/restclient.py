@@ -36,6 +36,10 @@ class Rest:
         return self.call("GET", path)["items"]
 
 
+class Expired(Exception):
+    pass
+
+
 class Recorder:
     """Every object that a collection has ever held since start(): uid -> {"name", "object", "added", "deleted"}."""
 
@@ -77,9 +81,10 @@ class Recorder:
         while not self.closed:
             try:
                 self._watch()
-            except (OSError, http.client.HTTPException, ValueError, ApiError):
-                time.sleep(0.1)
+            except Expired:
                 self._relist()
+            except (OSError, http.client.HTTPException, ValueError):      # cut: go on from the last version, so that nothing is missed
+                time.sleep(0.1)
 
     def _relist(self) -> None:
         try:
@@ -92,12 +97,14 @@ class Recorder:
         try:
             connection.request("GET", f"{self.path}?watch=1&timeoutSeconds=300&allowWatchBookmarks=true&resourceVersion={self.rv}", headers=self.rest.headers)
             reply = connection.getresponse()
+            if reply.status == 410:
+                raise Expired
             if reply.status != 200:
                 raise ValueError(f"watch: {reply.status}")
             while line := reply.readline():
                 event = json.loads(line)
                 if event["type"] == "ERROR":
-                    raise ValueError("watch: expired")
+                    raise Expired
                 self.rv = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     self._note(event["type"], event["object"])
