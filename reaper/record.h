@@ -47,6 +47,7 @@ struct pool_memo {
     bool stray;                      /* an online agent of ours that belongs to no unit */
     int64_t floor_ms;                /* Azure DevOps's clock is at least this at floor_at */
     struct mono floor_at;
+    struct mono gone_read;           /* requests that left since then are news */
 };
 
 struct order {

@@ -100,8 +100,10 @@ static void raise_floor(struct pool_memo *memo, struct mono now, const struct mi
 {
     int64_t stamp = request->queued_ms > request->assigned_ms ? request->queued_ms : request->assigned_ms;
     stamp = stamp > request->received_ms ? stamp : request->received_ms;
-    if (stamp > memo->floor_ms + mono_ms_between(memo->floor_at, now))
-        *memo = (struct pool_memo){.id = memo->id, .stray = memo->stray, .floor_ms = stamp, .floor_at = now};
+    if (stamp <= memo->floor_ms + mono_ms_between(memo->floor_at, now))
+        return;
+    memo->floor_ms = stamp;
+    memo->floor_at = now;
 }
 
 static void settle_requests(struct reaper *reaper, const struct reaper_world *world, const struct mirror_pool *pool, const struct aliases *aliases)
@@ -121,6 +123,21 @@ static void settle_requests(struct reaper *reaper, const struct reaper_world *wo
         if (!record->busy || (request->received_ms && !record->busy->received_ms))
             record->busy = request;
     }
+}
+
+/* Short jobs are seen by their end alone. Newest last: only those that came since the last pass. */
+static void settle_gone(struct reaper *reaper, const struct reaper_world *world, const struct mirror_pool *pool, const struct aliases *aliases)
+{
+    struct pool_memo *memo = reaper_pool_memo(reaper, pool->id);
+    for (size_t i = pool->n_gone; i-- > 0;) {
+        const struct mirror_gone *gone = &pool->gone[i];
+        if (mono_before(gone->seen, memo->gone_read))
+            break;
+        struct unit *unit = gone->received_ms && *gone->agent ? unit_of_request(world, pool, aliases, gone->agent) : NULL;
+        if (unit)
+            record_of(unit)->served = gone->id;
+    }
+    memo->gone_read = reaper->now;
 }
 
 /* Remembers who served what, and since when that is over. A single-use agent that has a last request and no other is on its way out. */
@@ -158,6 +175,7 @@ void view_settle(struct reaper *reaper, const struct reaper_world *world)
         struct aliases aliases = {0};
         settle_agents(reaper, world, pool, &aliases);
         settle_requests(reaper, world, pool, &aliases);
+        settle_gone(reaper, world, pool, &aliases);
         map_free(aliases.by_name);
     }
     size_t cursor = 0;

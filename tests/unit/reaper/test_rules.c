@@ -228,6 +228,27 @@ static void test_left_without_its_container(void **state)
     expect_delete("u", RULE_LEAVING, "leaving");
 }
 
+/* A job shorter than the time between two polls is seen by its end alone. */
+static void test_leaving_after_a_short_job(void **state)
+{
+    (void)state;
+    running("u", 1);
+    agent("u", 0);
+    request(2, "");
+    poll();
+    expect_nothing();
+    struct err err;
+    const struct gone_row gone = {.id = 2, .result = "succeeded", .agent = "u", .received_ms = 4000};
+    const struct msg_requests delta = {.pool_id = POOL_ID, .pool = "linux", .set = ++scene.set, .last = true, .began_ns = (uint64_t)scene.now.ns,
+                                       .delay_ms = 1000, .reason = "", .gone = &gone, .n_gone = 1};
+    assert_int_equal(mirror_requests(scene.mirror, scene.now, &delta, &err), 0);
+    expect_nothing();
+    scene.n_requests = 0;
+    wait_ms(60000);
+    poll();
+    assert_int_equal(expect(REAPER_DISABLE_AGENT)->rule, RULE_LEAVING);
+}
+
 static void test_second_job_of_a_leaving_agent(void **state)
 {
     (void)state;
@@ -519,7 +540,7 @@ int main(void)
         TEST(test_ended), TEST(test_ended_waits_for_its_request), TEST(test_ended_needs_a_later_poll), TEST(test_ended_badly_is_kept_longer),
         TEST(test_a_waiting_request_holds_no_ended_unit), TEST(test_served_by_another), TEST(test_ended_on_stale_pictures), TEST(test_ended_before_we_came),
         TEST(test_old_end_needs_no_second_poll), TEST(test_standby_still_clears_up), TEST(test_pool_no_longer_configured), TEST(test_held),
-        TEST(test_leaving), TEST(test_leaving_known_by_the_agent_alone), TEST(test_left_without_its_container), TEST(test_second_job_of_a_leaving_agent),
+        TEST(test_leaving), TEST(test_leaving_known_by_the_agent_alone), TEST(test_left_without_its_container), TEST(test_leaving_after_a_short_job), TEST(test_second_job_of_a_leaving_agent),
         TEST(test_retire_not_started), TEST(test_retire_started_meanwhile), TEST(test_retire_changed_meanwhile), TEST(test_retire_got_work),
         TEST(test_retire_busy_in_the_last_moment), TEST(test_retire_waits_for_fresh_pictures), TEST(test_order_is_forgotten),
         TEST(test_disabled_half_way), TEST(test_disabled_and_busy), TEST(test_never_started), TEST(test_three_pulls),
