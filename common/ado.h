@@ -56,6 +56,7 @@ struct ado_agent {
     bool online, enabled;
     uint64_t assigned_request, last_request;   /* 0 = none */
     bool assigned_received;
+    bool placeholder;                    /* has the capability ADO_ORCHESTRATOR_PLACEHOLDER */
 };
 
 typedef void ado_pool_fn(void *data, const struct ado_result *result, const struct ado_pool *pool);          /* pool NULL on error */

@@ -128,6 +128,7 @@ int ado_parse_agent(const json_t *row, struct ado_agent *ret, struct err *err)
         .name = json_text(row, "name"),
         .host_name = either(capability(row, "Agent.ComputerName"), capability(row, "HOSTNAME")),
         .instance = capability(row, "ADO_ORCHESTRATOR_INSTANCE"),
+        .placeholder = *capability(row, "ADO_ORCHESTRATOR_PLACEHOLDER") != '\0',
         .version = either(json_text(row, "version"), capability(row, "Agent.Version")),
         .online = is_online(row),
         .enabled = json_flag(row, "enabled", true),

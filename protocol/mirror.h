@@ -24,6 +24,7 @@ struct mirror_agent {
     uint64_t id;
     char *name, *host, *instance;
     bool online, enabled, ours;
+    bool placeholder;             /* never online, never a unit: there so that Azure DevOps lets jobs be queued */
     uint64_t assigned, last;
     struct mono offline_since;    /* first seen offline without a break; MONO_NEVER = online */
 };

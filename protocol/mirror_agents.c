@@ -12,7 +12,7 @@ static struct mirror_agent agent_copy(const struct agent_row *row)
     size_t name = strlen(row->name) + 1, host = strlen(row->host) + 1, instance = strlen(row->instance) + 1;
     char *block = xcalloc(1, name + host + instance);
     return (struct mirror_agent){
-        .id = row->id, .online = row->online, .enabled = row->enabled, .ours = row->ours, .assigned = row->assigned, .last = row->last,
+        .id = row->id, .online = row->online, .enabled = row->enabled, .ours = row->ours, .placeholder = row->placeholder, .assigned = row->assigned, .last = row->last,
         .offline_since = MONO_NEVER,
         .name = memcpy(block, row->name, name),
         .host = memcpy(block + name, row->host, host),

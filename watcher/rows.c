@@ -118,6 +118,7 @@ struct watch_agent *watch_agent_new(const struct ado_agent *row)
     a->last = row->last_request;
     a->online = row->online;
     a->enabled = row->enabled;
+    a->placeholder = row->placeholder;
     char *at = put(a->text, row->name, NAME_MAX_BYTES);
     at = put(at, row->host_name, NAME_MAX_BYTES);
     put(at, row->instance, INSTANCE_MAX_BYTES);
@@ -127,7 +128,8 @@ struct watch_agent *watch_agent_new(const struct ado_agent *row)
 void watch_agent_row(const struct watch_agent *a, const char *our_instance, struct agent_row *ret)
 {
     const char *at = a->text;
-    *ret = (struct agent_row){.id = a->id, .online = a->online, .enabled = a->enabled, .assigned = a->assigned, .last = a->last};
+    *ret = (struct agent_row){
+        .id = a->id, .online = a->online, .enabled = a->enabled, .assigned = a->assigned, .last = a->last, .placeholder = a->placeholder};
     ret->name = next_text(&at);
     ret->host = next_text(&at);
     const char *instance = next_text(&at);

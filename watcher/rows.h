@@ -40,7 +40,7 @@ void watch_request_row(const struct watch_request *request, struct request_row *
 
 struct watch_agent {
     uint64_t id, assigned, last;
-    bool online, enabled;
+    bool online, enabled, placeholder;
     char text[];                /* name, host, instance; each NUL-terminated */
 };
 /* A copy of a name, cut to what the protocol carries. */

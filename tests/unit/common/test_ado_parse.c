@@ -120,15 +120,17 @@ static void test_agent(void **state)
     assert_string_equal(a.host_name, "pod-1");
     assert_string_equal(a.instance, "i1");
     assert_string_equal(a.version, "4.255.0");
-    assert_true(a.online && a.enabled && a.assigned_received);
+    assert_true(a.online && a.enabled && a.assigned_received && !a.placeholder);
     assert_int_equal(a.assigned_request, 90211);
     assert_int_equal(a.last_request, 90210);
     json_decref(row);
-    row = row_of("{\"id\":1,\"name\":\"x\",\"status\":\"offline\",\"enabled\":false,\"version\":\"2.1\",\"systemCapabilities\":{\"HOSTNAME\":\"h\"},\"assignedRequest\":null}");
+    row = row_of("{\"id\":1,\"name\":\"x\",\"status\":\"offline\",\"enabled\":false,\"version\":\"2.1\",\"assignedRequest\":null,"
+                 "\"systemCapabilities\":{\"HOSTNAME\":\"h\",\"ADO_ORCHESTRATOR_PLACEHOLDER\":\"1\"}}");
     assert_int_equal(ado_parse_agent(row, &a, &err), 0);
     assert_string_equal(a.host_name, "h");
     assert_string_equal(a.version, "2.1");
     assert_false(a.online || a.enabled || a.assigned_received);
+    assert_true(a.placeholder);
     assert_int_equal(a.assigned_request, 0);
     json_decref(row);
     row = row_of("{\"name\":\"x\"}");

@@ -306,6 +306,7 @@ static void agents(void **state)
     (void)state;
     struct mirror *m = mirror_new();
     struct agent_row first[] = {agent(1, "zeta", "", false), agent(2, "Alpha", "POD-A", true)}, second[] = {agent(3, "mid", "pod-a", false)};
+    second[0].placeholder = true;
     assert_int_equal(tell_agents(m, at(0), 1, false, first, 2), 0);
     struct mirror_pool *pool = mirror_pool_at(m, 0);
     assert_false(pool->have_agents);
@@ -316,6 +317,7 @@ static void agents(void **state)
     assert_int_equal(mirror_agent_by_host(pool, "pod-a")->id, 2);             /* online before offline */
     assert_null(mirror_agent_by_host(pool, ""));
     assert_null(mirror_agent_by_name(pool, "zet"));
+    assert_true(mirror_agent_by_name(pool, "mid")->placeholder && !mirror_agent_by_name(pool, "zeta")->placeholder);
     assert_int_equal(mirror_agent_by_name(pool, "zeta")->offline_since.ns, at(1).ns);
     assert_int_equal(mirror_agent_by_name(pool, "Alpha")->offline_since.ns, MONO_NEVER.ns);
     assert_true(mirror_agents_fresh(pool, at(45)));

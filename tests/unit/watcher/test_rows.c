@@ -100,12 +100,12 @@ static void test_agent(void **state)
 {
     (void)state;
     const struct ado_agent in = {
-        .id = 5, .name = "n", .host_name = "h", .instance = "i1", .online = true, .enabled = false, .assigned_request = 7, .last_request = 6,
+        .id = 5, .name = "n", .host_name = "h", .instance = "i1", .online = true, .enabled = false, .assigned_request = 7, .last_request = 6, .placeholder = true,
     };
     struct watch_agent *kept = watch_agent_new(&in);
     struct agent_row row;
     watch_agent_row(kept, "i1", &row);
-    assert_true(row.id == 5 && row.online && !row.enabled && row.assigned == 7 && row.last == 6 && row.ours);
+    assert_true(row.id == 5 && row.online && !row.enabled && row.assigned == 7 && row.last == 6 && row.ours && row.placeholder);
     assert_string_equal(row.name, "n");
     assert_string_equal(row.host, "h");
     assert_string_equal(row.instance, "");
@@ -116,7 +116,7 @@ static void test_agent(void **state)
     const struct ado_agent foreign = {.id = 6, .name = "n", .host_name = "", .instance = ""};
     kept = watch_agent_new(&foreign);
     watch_agent_row(kept, "", &row);
-    assert_false(row.ours);
+    assert_false(row.ours || row.placeholder);
     free(kept);
 }
 
