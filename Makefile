@@ -60,7 +60,7 @@ $(BUILD)/azpctl: $(call objects,protocol/azpctl) $(LIBS)
 DEBIAN   := $(shell . /etc/os-release 2>/dev/null; echo $${VERSION_ID:-0})
 PACKAGES := gcc libc6-dev pkg-config libcurl4-openssl-dev libyaml-dev libssl-dev libev-dev libjansson-dev \
             $(if $(filter 12,$(DEBIAN)),libmsgpack-dev,libmsgpack-c-dev) \
-            libcmocka-dev openssl curl python3 python3-aiohttp python3-pytest python3-msgpack python3-yaml
+            libcmocka-dev openssl curl python3 python3-aiohttp python3-pytest python3-pytest-xdist python3-msgpack python3-yaml
 deps:
 	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	[ -z "$$missing" ] && exit 0; echo "installing:" $$missing; \

@@ -1,5 +1,7 @@
 # Everything that is run to see and to trust the product. The stand-ins are Python: Debian's own, with Debian's packages, unless PYTHON says otherwise.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+# system tests at once; they mostly wait
+export WORKERS ?= 4
 export PYTHONDONTWRITEBYTECODE := 1
 
 ## make demo         watch it work: stand-ins for Azure DevOps and Kubernetes, the three processes, 20 jobs   (KUBECONFIG=FILE: Jobs in that cluster)
@@ -24,7 +26,7 @@ check-unit: $(UNIT)
 	cat $(UNIT:=.log) | awk '/PASSED/ {n += $$4} END {print n " passed, 0 failed"}'
 
 check-system: all
-	@BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system $(if $(T),-k '$(T)')
+	@BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(WORKERS) tests/system $(if $(T),-k '$(T)')
 
 ## make check-cluster   the system tests against a real kube-apiserver, controller-manager and etcd (built from the Go module proxy, cached)
 check-cluster: deps
