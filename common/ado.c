@@ -2,6 +2,7 @@
 
 #include "common/ado_auth.h"
 #include "common/ado_parse.h"
+#include "common/ado_priv.h"
 #include "common/ado_reply.h"
 #include "common/http.h"
 #include "common/json.h"
@@ -19,14 +20,14 @@ struct ado {
     struct http *http;
     struct ado_auth *auth;
     char *org_url;
-    bool may_write;
+    unsigned may;
     const char *write_version;    /* falls back once, for good, on a server that is too old */
     struct ado_scratch scratch;
     struct call *calls;
     uint64_t n_sent, finished_rows;
 };
 
-enum kind { FIND_POOL, LIST_REQUESTS, LIST_AGENTS, GET_REQUEST, GET_AGENT, ENABLE_AGENT, DELETE_AGENT };
+enum kind { FIND_POOL, LIST_REQUESTS, LIST_AGENTS, GET_REQUEST, GET_AGENT, ENABLE_AGENT, DELETE_AGENT, SENT };
 
 struct call {
     struct ado *ado;
@@ -34,7 +35,7 @@ struct call {
     enum kind kind;
     const char *method;
     char *path, *body;
-    char *pool_name;
+    char *name;                   /* that is asked for */
     const char *version;          /* NULL for reads */
     unsigned credential;          /* which state of the credential it was sent with */
     bool replayed;
@@ -45,7 +46,9 @@ struct call {
         ado_request_fn *request;
         ado_agent_fn *agent;
         ado_done_fn *done;
+        ado_found_fn *found;
     } on_done;
+    ado_judge_fn *judge;          /* of a SENT call */
     union {
         ado_request_row_fn *request;
         ado_agent_row_fn *agent;
@@ -56,7 +59,7 @@ struct call {
 struct ado *ado_open(struct loop *loop, const struct ado_options *options, struct err *err)
 {
     struct ado *ado = xcalloc(1, sizeof *ado);
-    *ado = (struct ado){.org_url = xstrdup(options->org_url), .may_write = options->may_write, .write_version = newest_version};
+    *ado = (struct ado){.org_url = xstrdup(options->org_url), .may = options->may, .write_version = newest_version};
     const struct http_options http = {
         .user_agent = options->user_agent, .ca_file = options->ca_file, .proxy = options->proxy, .no_proxy = options->no_proxy,
     };
@@ -75,7 +78,7 @@ static void call_free(struct call *call)
     json_rows_free(&call->rows);
     free(call->path);
     free(call->body);
-    free(call->pool_name);
+    free(call->name);
     free(call);
 }
 
@@ -155,7 +158,7 @@ static void send_call(struct call *call)
     }
     call->bytes = 0;
     call->credential = ado_auth_refresh(ado->auth, false);
-    call->version = call->kind == ENABLE_AGENT || call->kind == DELETE_AGENT ? ado->write_version : NULL;
+    call->version = strcmp(call->method, "GET") != 0 ? ado->write_version : NULL;
     char *secret = ado_auth_header(ado->auth);
     char *url = xasprintf("%s/_apis/distributedtask/%s%s%s", ado->org_url, call->path, call->version ? "?api-version=" : "", str_or_empty(call->version));
     const char *headers[] = {
@@ -244,7 +247,7 @@ static void finish_pool(struct call *call, const struct ado_facts *facts, struct
 {
     struct ado_pool pool;
     json_t *body = body_of(facts, result);
-    bool found = body && ado_parse_pool(body, call->pool_name, &pool, &result->err) == 0;
+    bool found = body && ado_parse_pool(body, call->name, &pool, &result->err) == 0;
     call->on_done.pool(call->data, result, found ? &pool : NULL);
     json_decref(body);
 }
@@ -304,6 +307,7 @@ static void on_reply(void *data, const struct http_reply *reply)
     case GET_AGENT: finish_agent(call, &facts, &result); break;
     case ENABLE_AGENT: call->on_done.done(call->data, &result); break;
     case DELETE_AGENT: finish_delete(call, &facts, &result); break;
+    case SENT: call->judge(&facts, &result, call->name, call->on_done.found, call->data); break;
     }
     call_free(call);
 }
@@ -317,7 +321,7 @@ void ado_find_pool(struct ado *ado, const char *name, ado_pool_fn *on_done, void
     char *escaped = http_escape(name);
     struct call *call = call_new(ado, FIND_POOL, "GET", xasprintf("pools?poolName=%s", escaped), data);
     free(escaped);
-    call->pool_name = xstrdup(name);
+    call->name = xstrdup(name);
     call->on_done.pool = on_done;
     send_call(call);
 }
@@ -361,7 +365,7 @@ void ado_get_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_age
 
 void ado_enable_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, const char *name, bool enabled, ado_done_fn *on_done, void *data)
 {
-    CHECK(ado->may_write);
+    CHECK(ado->may & ADO_MAY_ENABLE);
     struct call *call = call_new(ado, ENABLE_AGENT, "PATCH", agent_path(pool_id, agent_id), data);
     json_t *body = json_pack("{s:I,s:s,s:b}", "id", (json_int_t)agent_id, "name", name, "enabled", enabled);
     CHECK(body != NULL);
@@ -373,8 +377,20 @@ void ado_enable_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, cons
 
 void ado_delete_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_done_fn *on_done, void *data)
 {
-    CHECK(ado->may_write);
+    CHECK(ado->may & ADO_MAY_DELETE);
     struct call *call = call_new(ado, DELETE_AGENT, "DELETE", agent_path(pool_id, agent_id), data);
     call->on_done.done = on_done;
+    send_call(call);
+}
+
+void ado_send(struct ado *ado, enum ado_right right, const char *method, char *path, char *body, const char *name, ado_judge_fn *judge,
+              ado_found_fn *on_done, void *data)
+{
+    CHECK((ado->may & right) == right);
+    struct call *call = call_new(ado, SENT, method, path, data);
+    call->body = body;
+    call->name = xstrdup(name);
+    call->judge = judge;
+    call->on_done.found = on_done;
     send_call(call);
 }

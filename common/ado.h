@@ -12,12 +12,14 @@
 
 struct ado;
 
+enum ado_right { ADO_MAY_READ = 0, ADO_MAY_ENABLE = 1, ADO_MAY_DELETE = 2, ADO_MAY_ADD = 4 /* and replace */ };
+
 struct ado_options {
     const char *org_url;          /* normalised: no trailing slash */
     const char *pat;              /* one of the two */
     const char *pat_file;         /* re-read when it changed, and after a 401 */
     const char *proxy, *no_proxy, *ca_file, *user_agent;
-    bool may_write;               /* false: an agent update or delete is our bug and aborts */
+    unsigned may;                 /* of ado_right; anything else is our bug and aborts */
 };
 struct ado *ado_open(struct loop *loop, const struct ado_options *options, struct err *err);
 void ado_close(struct ado **ado);
@@ -59,6 +61,20 @@ struct ado_agent {
     bool placeholder;                    /* has the capability ADO_ORCHESTRATOR_PLACEHOLDER */
 };
 
+/* An agent to register: an entry of the list, nothing runs behind it. */
+struct ado_capability { const char *name, *value; };
+struct ado_new_agent {
+    const char *name, *version, *os;
+    const struct ado_capability *capabilities;
+    size_t n_capabilities;
+};
+/* A registered agent with all its system capabilities; borrowed during the callback. */
+struct ado_found {
+    struct ado_agent agent;
+    const struct ado_capability *capabilities;
+    size_t n_capabilities;
+};
+
 typedef void ado_pool_fn(void *data, const struct ado_result *result, const struct ado_pool *pool);          /* pool NULL on error */
 typedef int ado_request_row_fn(void *data, const struct ado_request *row, struct err *err);
 typedef int ado_agent_row_fn(void *data, const struct ado_agent *row, struct err *err);
@@ -66,6 +82,7 @@ typedef int ado_agent_row_fn(void *data, const struct ado_agent *row, struct err
 typedef void ado_done_fn(void *data, const struct ado_result *result);
 typedef void ado_request_fn(void *data, const struct ado_result *result, const struct ado_request *request); /* NULL on error; 404: ERR_NOT_FOUND */
 typedef void ado_agent_fn(void *data, const struct ado_result *result, const struct ado_agent *agent);
+typedef void ado_found_fn(void *data, const struct ado_result *result, const struct ado_found *found);       /* NULL on error */
 
 void ado_find_pool(struct ado *ado, const char *name, ado_pool_fn *on_done, void *data);      /* exact name, exactly one, not hosted; else ERR_NOT_FOUND with a plain sentence */
 /* Unfinished requests (completedRequestCount=0). Finished rows of a server that ignores the parameter are counted, not delivered. */
@@ -75,6 +92,10 @@ void ado_list_agents(struct ado *ado, uint32_t pool_id, ado_agent_row_fn *on_row
 void ado_get_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_agent_fn *on_done, void *data);
 void ado_enable_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, const char *name, bool enabled, ado_done_fn *on_done, void *data);
 void ado_delete_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_done_fn *on_done, void *data);  /* 404 counts as done */
+void ado_find_agent(struct ado *ado, uint32_t pool_id, const char *name, ado_found_fn *on_done, void *data);  /* without case, as ADO does; ERR_NOT_FOUND */
+/* ERR_EXISTS or ERR_CONFLICT: the pool has an agent of that name. */
+void ado_add_agent(struct ado *ado, uint32_t pool_id, const struct ado_new_agent *agent, ado_found_fn *on_done, void *data);
+void ado_replace_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, const struct ado_new_agent *agent, ado_found_fn *on_done, void *data);
 
 uint64_t ado_finished_rows(const struct ado *ado);   /* finished rows that came though only unfinished ones were asked for */
 uint64_t ado_calls(const struct ado *ado);    /* HTTP calls made since open, for status and bench */

@@ -137,7 +137,7 @@ static int open_clients(struct shell *s, struct err *err)
     const struct config *config = s->config;
     const struct ado_options ado = {
         .org_url = config->org_url, .pat = config->org_pat, .pat_file = config->org_pat_file, .proxy = config->https_proxy,
-        .no_proxy = config->no_proxy, .ca_file = config->ca_file, .user_agent = s->user_agent, .may_write = true,
+        .no_proxy = config->no_proxy, .ca_file = config->ca_file, .user_agent = s->user_agent, .may = ADO_MAY_ENABLE | ADO_MAY_DELETE,
     };
     s->kube = shell_open_kube(s->loop, config, s->user_agent, err);
     if (!s->kube)

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { LINES_MAX = 16 };
+enum { LINES_MAX = 32 };
 
 static struct {
     struct loop *loop;
@@ -168,6 +168,18 @@ static void on_agent(void *data, const struct ado_result *result, const struct a
     finished(result);
 }
 
+static void on_found(void *data, const struct ado_result *result, const struct ado_found *found)
+{
+    (void)data;
+    assert_int_equal(found != NULL, result->err.code == ERR_NONE);
+    got.id = found ? found->agent.id : 0;
+    for (size_t i = 0; found && i < found->n_capabilities; i++) {
+        size_t n = strlen(got.text);
+        snprintf(got.text + n, sizeof got.text - n, "%s=%s;", found->capabilities[i].name, found->capabilities[i].value);
+    }
+    finished(result);
+}
+
 static void on_too_late(void *data)
 {
     (void)data;
@@ -179,10 +191,13 @@ static struct ado *open_ado(const char *pat_file)
     char url[64];
     struct err err;
     snprintf(url, sizeof url, "http://127.0.0.1:%d/org", server.port);
-    struct ado *ado = ado_open(server.loop, &(struct ado_options){.org_url = url, .pat = pat_file ? NULL : "pat", .pat_file = pat_file, .may_write = true}, &err);
+    struct ado *ado = ado_open(server.loop, &(struct ado_options){.org_url = url, .pat = pat_file ? NULL : "pat", .pat_file = pat_file, .may = ADO_MAY_ENABLE | ADO_MAY_DELETE | ADO_MAY_ADD}, &err);
     assert_non_null(ado);
     return ado;
 }
+
+static const struct ado_capability newcomers[] = {{"Agent.OS", "Linux"}, {"cuda", ""}};
+static const struct ado_new_agent newcomer = {.name = "p\"1", .version = "99.999.9", .os = "placeholder", .capabilities = newcomers, .n_capabilities = 2};
 
 typedef void call_fn(struct ado *ado);
 
@@ -192,6 +207,9 @@ static void get_request(struct ado *ado) { ado_get_request(ado, 12, 7, on_reques
 static void list_agents(struct ado *ado) { ado_list_agents(ado, 12, on_agent_row, on_done, NULL); }
 static void get_agent(struct ado *ado) { ado_get_agent(ado, 12, 501, on_agent, NULL); }
 static void disable_agent(struct ado *ado) { ado_enable_agent(ado, 12, 501, "a\"1", false, on_done, NULL); }
+static void find_agent(struct ado *ado) { ado_find_agent(ado, 12, "place holder", on_found, NULL); }
+static void add_agent(struct ado *ado) { ado_add_agent(ado, 12, &newcomer, on_found, NULL); }
+static void replace_agent(struct ado *ado) { ado_replace_agent(ado, 12, 501, &newcomer, on_found, NULL); }
 static void delete_agent(struct ado *ado) { ado_delete_agent(ado, 12, 501, on_done, NULL); }
 
 static void run(struct ado *ado, call_fn *call, const char *const *replies)
@@ -359,6 +377,53 @@ static void test_delete(void **state)
     }
 }
 
+static void test_find_agent(void **state)
+{
+    (void)state;
+    static const struct { const char *reply; enum err_code code; const char *text; } cases[] = {
+        {BODY("{\"count\":2,\"value\":[{\"id\":1,\"name\":\"place\"},{\"id\":2,\"name\":\"Place Holder\",\"systemCapabilities\":{\"cuda\":\"12\",\"x\":null}}]}"),
+         ERR_NONE, "cuda=12;x=;"},
+        {BODY("{\"count\":1,\"value\":[{\"id\":2,\"name\":\"place holder\"}]}"), ERR_NONE, ""},
+        {BODY("{\"count\":1,\"value\":[{\"id\":1,\"name\":\"place\"}]}"), ERR_NOT_FOUND, ""},
+        {BODY("{\"count\":0,\"value\":[]}"), ERR_NOT_FOUND, ""},
+        {BODY("{\"count\":2,\"value\":[{\"id\":2,\"name\":\"place holder\"}]}"), ERR_INVALID, ""},
+        {BODY("{\"message\":\"?\"}"), ERR_INVALID, ""},
+        {BODY("{\"count\":1,\"value\":[{\"name\":\"place holder\"}]}"), ERR_INVALID, ""},
+        {FAILING("403 Forbidden", "AccessDeniedException"), ERR_DENIED, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        run_once(find_agent, REPLIES(cases[i].reply));
+        assert_int_equal(got.result.err.code, cases[i].code);
+        assert_string_equal(got.text, cases[i].text);
+    }
+    assert_asked(0, "GET /org/_apis/distributedtask/pools/12/agents?agentName=place%20holder&includeCapabilities=true&includeAssignedRequest=true HTTP");
+}
+
+static void test_add_and_replace_agent(void **state)
+{
+    (void)state;
+    run_once(add_agent, REPLIES(BODY("{\"id\":501,\"name\":\"p\",\"systemCapabilities\":{\"Agent.OS\":\"Linux\"}}")));
+    assert_int_equal(got.id, 501);
+    assert_asked(0, "POST /org/_apis/distributedtask/pools/12/agents?api-version=7.0 ");
+    assert_asked(0, "\"name\":\"p\\\"1\"");
+    assert_asked(0, "\"status\":\"offline\"");
+    assert_asked(0, "\"systemCapabilities\":{\"Agent.OS\":\"Linux\",\"cuda\":\"\"}");
+    assert_null(strstr(server.asked[0], "\"id\""));
+    run_once(replace_agent, REPLIES(BODY("{\"id\":501,\"name\":\"p\"}")));
+    assert_asked(1, "PUT /org/_apis/distributedtask/pools/12/agents/501?api-version=7.0 ");
+    assert_asked(1, "\"id\":501");
+    static const struct { const char *reply; enum err_code code; } cases[] = {
+        {FAILING("409 Conflict", "TaskAgentExistsException"), ERR_EXISTS},
+        {FAILING("401 Unauthorized", "UnauthorizedRequestException"), ERR_AUTH},
+        {BODY("{\"name\":\"no id\"}"), ERR_INVALID},
+        {BODY("<html>"), ERR_INVALID},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        run_once(add_agent, REPLIES(cases[i].reply));
+        assert_int_equal(got.result.err.code, cases[i].code);
+    }
+}
+
 static void write_pat(const char *file, const char *pat)
 {
     FILE *f = fopen(file, "w");
@@ -417,6 +482,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_older_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_find_agent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_add_and_replace_agent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotated_pat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_with_calls_under_way, setup, teardown),
     };
