@@ -24,7 +24,7 @@ struct ado {
     const char *write_version;    /* falls back once, for good, on a server that is too old */
     struct ado_scratch scratch;
     struct call *calls;
-    uint64_t n_sent, finished_rows;
+    uint64_t n_sent;
 };
 
 enum kind { FIND_POOL, LIST_REQUESTS, LIST_AGENTS, GET_REQUEST, GET_AGENT, ENABLE_AGENT, DELETE_AGENT, SENT };
@@ -53,6 +53,7 @@ struct call {
         ado_request_row_fn *request;
         ado_agent_row_fn *agent;
     } on_row;
+    ado_known_fn *is_known;
     void *data;
 };
 
@@ -103,11 +104,6 @@ uint64_t ado_calls(const struct ado *ado)
     return ado->n_sent;
 }
 
-uint64_t ado_finished_rows(const struct ado *ado)
-{
-    return ado->finished_rows;
-}
-
 /* ---- rows ---- */
 
 static int on_request_row(void *data, json_t *row, struct err *err)
@@ -116,10 +112,6 @@ static int on_request_row(void *data, json_t *row, struct err *err)
     struct ado_request request;
     if (ado_parse_request(row, &call->ado->scratch, &request, err))
         return -1;
-    if (ado_request_finished(&request)) {
-        call->ado->finished_rows++;
-        return 0;
-    }
     return call->on_row.request(call->data, &request, err);
 }
 
@@ -130,6 +122,12 @@ static int on_agent_row(void *data, json_t *row, struct err *err)
     if (ado_parse_agent(row, &agent, err))
         return -1;
     return call->on_row.agent(call->data, &agent, err);
+}
+
+static bool is_known_row(void *data, const char *bytes, size_t n)
+{
+    struct call *call = data;
+    return call->is_known(call->data, bytes, n);
 }
 
 static bool is_list(const struct call *call)
@@ -155,6 +153,8 @@ static void send_call(struct call *call)
     if (list) {
         json_rows_free(&call->rows);
         call->rows = json_rows_new("value", ROW_MAX, call->kind == LIST_REQUESTS ? on_request_row : on_agent_row, call);
+        if (call->is_known)
+            json_rows_set_known(call->rows, is_known_row);
     }
     call->bytes = 0;
     call->credential = ado_auth_refresh(ado->auth, false);
@@ -326,9 +326,10 @@ void ado_find_pool(struct ado *ado, const char *name, ado_pool_fn *on_done, void
     send_call(call);
 }
 
-void ado_list_requests(struct ado *ado, uint32_t pool_id, ado_request_row_fn *on_row, ado_done_fn *on_done, void *data)
+void ado_list_requests(struct ado *ado, uint32_t pool_id, ado_known_fn *is_known, ado_request_row_fn *on_row, ado_done_fn *on_done, void *data)
 {
     struct call *call = call_new(ado, LIST_REQUESTS, "GET", xasprintf("pools/%u/jobrequests?completedRequestCount=0", pool_id), data);
+    call->is_known = is_known;
     call->on_row.request = on_row;
     call->on_done.done = on_done;
     send_call(call);

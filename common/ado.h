@@ -85,8 +85,10 @@ typedef void ado_agent_fn(void *data, const struct ado_result *result, const str
 typedef void ado_found_fn(void *data, const struct ado_result *result, const struct ado_found *found);       /* NULL on error */
 
 void ado_find_pool(struct ado *ado, const char *name, ado_pool_fn *on_done, void *data);      /* exact name, exactly one, not hosted; else ERR_NOT_FOUND with a plain sentence */
-/* Unfinished requests (completedRequestCount=0). Finished rows of a server that ignores the parameter are counted, not delivered. */
-void ado_list_requests(struct ado *ado, uint32_t pool_id, ado_request_row_fn *on_row, ado_done_fn *on_done, void *data);
+/* Unfinished requests (completedRequestCount=0); a server that ignores the parameter sends finished ones too. is_known, or NULL: looks at the bytes of
+ * each row first; true = it is neither parsed nor delivered. */
+typedef bool ado_known_fn(void *data, const char *bytes, size_t n);
+void ado_list_requests(struct ado *ado, uint32_t pool_id, ado_known_fn *is_known, ado_request_row_fn *on_row, ado_done_fn *on_done, void *data);
 void ado_get_request(struct ado *ado, uint32_t pool_id, uint64_t request_id, ado_request_fn *on_done, void *data);
 void ado_list_agents(struct ado *ado, uint32_t pool_id, ado_agent_row_fn *on_row, ado_done_fn *on_done, void *data);
 void ado_get_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, ado_agent_fn *on_done, void *data);
@@ -97,7 +99,6 @@ void ado_find_agent(struct ado *ado, uint32_t pool_id, const char *name, ado_fou
 void ado_add_agent(struct ado *ado, uint32_t pool_id, const struct ado_new_agent *agent, ado_found_fn *on_done, void *data);
 void ado_replace_agent(struct ado *ado, uint32_t pool_id, uint64_t agent_id, const struct ado_new_agent *agent, ado_found_fn *on_done, void *data);
 
-uint64_t ado_finished_rows(const struct ado *ado);   /* finished rows that came though only unfinished ones were asked for */
 uint64_t ado_calls(const struct ado *ado);    /* HTTP calls made since open, for status and bench */
 
 #endif

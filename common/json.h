@@ -23,9 +23,13 @@ struct json_rows;
 /* One complete element; borrowed. Return -1 with err filled to stop. */
 typedef int json_row_fn(void *data, json_t *row, struct err *err);
 
+/* The bytes of a row before they are parsed. True: known already; it is counted, neither parsed nor delivered. */
+typedef bool json_known_fn(void *data, const char *bytes, size_t n);
+
 /* array = "value", "items": elements of that top-level array become rows, everything else of the top-level object is kept as the envelope.
  * array = NULL: one JSON object per line (a watch). A row over max_row bytes is ERR_TOO_LARGE, a bad one ERR_INVALID. Depth limit 64. */
 struct json_rows *json_rows_new(const char *array, size_t max_row, json_row_fn *on_row, void *data);
+void json_rows_set_known(struct json_rows *rows, json_known_fn *is_known);          /* optional; gets the same data */
 int json_rows_feed(struct json_rows *rows, const char *bytes, size_t n, struct err *err);
 /* The well-formed end: 0 only when the top-level object was closed and nothing but white space followed. For lines: no half line is left. */
 int json_rows_end(struct json_rows *rows, struct err *err);

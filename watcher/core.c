@@ -1,38 +1,14 @@
-#include "watcher/core.h"
+#include "watcher/core_priv.h"
 
-#include "common/map.h"
 #include "common/mem.h"
-#include "watcher/agents.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESULT_MAX_BYTES = 64, TRY_GAP_MAX = 32 };
-
-struct core {
-    struct map *requests;                 /* u64 id -> struct watch_request * */
-    struct watch_scratch scratch;
-    struct watch_request **staged;        /* new and changed rows of the poll under way */
-    size_t n_staged, cap_staged;
-    uint32_t poll;                        /* number of the poll under way, or the last */
-    bool known;
-    struct mono began;
-    struct mono listed;                   /* of the last poll: newer than began while a row has vanished and no answer about it has come */
-    size_t n_dirty;                       /* an upper bound: a dirty row may have left since */
-    struct core_gone *gone;
-    size_t n_gone, cap_gone;
-    uint64_t *to_ask;                     /* vanished ones, due to be asked for; read from at_ask */
-    size_t n_ask, at_ask, cap_ask;
-    unsigned asks;                        /* without an answer yet */
-    uint32_t ticket;                      /* the last one */
-    uint64_t finished_rows;
-    struct map *buried;                   /* confirmed as gone while a poll is under way that may still list them */
-    struct agents agents;
-};
-
-struct core *core_new(void)
+struct core *core_new(struct siphash_key key)
 {
     struct core *core = xcalloc(1, sizeof *core);
+    core->key = key;
     core->requests = map_new();
     core->buried = map_new();
     return core;
@@ -55,6 +31,7 @@ void core_forget(struct core *core)
     drop_requests(core);
     core->n_ask = core->at_ask = 0;
     core->known = false;
+    known_done(&core->known_rows);
     agents_done(&core->agents);
 }
 
@@ -95,31 +72,63 @@ void core_poll_abandon(struct core *core)
     for (size_t i = 0; i < core->n_staged; i++)
         free(core->staged[i]);
     core->n_staged = 0;
+    core->row_bytes = 0;
+    known_abandon(&core->known_rows);
     forget_buried(core);
 }
 
-static void stage(struct core *core, const struct watch_request *row)
+static void stage(struct core *core, const struct watch_request *row, uint64_t bytes)
 {
     if (core->n_staged == core->cap_staged) {
         core->cap_staged = core->cap_staged ? core->cap_staged * 2 : 64;
         core->staged = xreallocarray(core->staged, core->cap_staged, sizeof *core->staged);
     }
-    core->staged[core->n_staged++] = watch_request_copy(row);
+    core->staged[core->n_staged] = watch_request_copy(row);
+    core->staged[core->n_staged++]->bytes = bytes;
+}
+
+/* The hash is of this row and no other. */
+static uint64_t note_bytes(struct core *core, uint64_t id)
+{
+    uint64_t bytes = core->row_bytes;
+    core->row_bytes = 0;
+    if (bytes)
+        known_note(&core->known_rows, bytes, id);
+    return bytes;
+}
+
+bool core_poll_known(struct core *core, const char *bytes, size_t n)
+{
+    core->row_bytes = siphash(&core->key, bytes, n);
+    const struct known_row *known = core->row_bytes ? known_find(&core->known_rows, core->row_bytes) : NULL;
+    struct watch_request *request = known && known->id ? map_get_u64(core->requests, known->id) : NULL;
+    if (!known || (known->id && (!request || request->bytes != core->row_bytes)))
+        return false;
+    if (request)
+        request->seen = core->poll;
+    else
+        core->finished_rows++;
+    note_bytes(core, known->id);
+    return true;
 }
 
 /* A row that is as it was costs no memory: its mark means nothing unless this poll is committed. */
 void core_poll_row(struct core *core, const struct ado_request *row)
 {
-    if (*row->result || row->finished_ms) {
+    bool finished = *row->result || row->finished_ms;
+    uint64_t bytes = note_bytes(core, finished ? 0 : row->id);
+    if (finished) {
         core->finished_rows++;
         return;
     }
     const struct watch_request *now = watch_request_pack(&core->scratch, row);
     struct watch_request *known = map_get_u64(core->requests, row->id);
-    if (known && watch_request_same(known, now))
+    if (known && watch_request_same(known, now)) {
         known->seen = core->poll;
-    else
-        stage(core, now);
+        known->bytes = bytes;
+    } else {
+        stage(core, now, bytes);
+    }
 }
 
 static void apply(struct core *core, struct watch_request *row, struct core_change *change)
@@ -164,43 +173,6 @@ static unsigned mark_missing(struct core *core)
     return vanished;
 }
 
-static void queue_ask(struct core *core, uint64_t id)
-{
-    if (core->n_ask == core->cap_ask) {
-        core->cap_ask = core->cap_ask ? core->cap_ask * 2 : 16;
-        core->to_ask = xreallocarray(core->to_ask, core->cap_ask, sizeof *core->to_ask);
-    }
-    core->to_ask[core->n_ask++] = id;
-}
-
-static void plan_asks(struct core *core, bool mass)
-{
-    core->n_ask = core->at_ask = 0;
-    size_t cursor = 0;
-    struct watch_request *r;
-    while ((r = map_next(core->requests, &cursor, NULL))) {
-        if (!r->missing)
-            continue;
-        if (r->missing == 1)
-            r->polls_needed = mass ? 2 : 1;
-        bool due = r->tries == 0 || (int32_t)(core->poll - r->try_at) >= 0;
-        if (r->missing >= r->polls_needed && due && !r->asked)
-            queue_ask(core, r->id);
-    }
-}
-
-/* A row that has vanished is still told as it was. Told as newer than the poll that listed it last, it would be taken for a request that waits
- * again after the end of its unit. */
-static void settle_began(struct core *core)
-{
-    size_t cursor = 0;
-    const struct watch_request *r;
-    while ((r = map_next(core->requests, &cursor, NULL)))
-        if (r->missing && !r->tries)
-            return;
-    core->began = core->listed;
-}
-
 struct core_change core_poll_commit(struct core *core, struct mono began)
 {
     struct core_change change = {0};
@@ -208,14 +180,15 @@ struct core_change core_poll_commit(struct core *core, struct mono began)
     for (size_t i = 0; i < core->n_staged; i++)
         apply(core, core->staged[i], &change);
     core->n_staged = 0;
+    known_commit(&core->known_rows);
     forget_buried(core);
     change.vanished = mark_missing(core);
-    plan_asks(core, change.vanished > CORE_MASS && (size_t)change.vanished * 2 > before);
+    core_plan_asks(core, change.vanished > CORE_MASS && (size_t)change.vanished * 2 > before);
     core->listed = began;
     if (!core->known)
         core->began = began;
     core->known = true;
-    settle_began(core);
+    core_settle_began(core);
     return change;
 }
 
@@ -273,68 +246,6 @@ void core_told(struct core *core)
         free(core->gone[i].agent);
     }
     core->n_gone = 0;
-}
-
-/* ---- confirmation ---- */
-
-uint64_t core_ask(struct core *core, uint32_t *ret_ticket)
-{
-    while (core->asks < CORE_ASKS_MAX && core->at_ask < core->n_ask) {
-        struct watch_request *r = map_get_u64(core->requests, core->to_ask[core->at_ask++]);
-        if (!r || r->asked || !r->missing)
-            continue;
-        core->ticket += core->ticket == UINT32_MAX ? 2 : 1;
-        r->asked = *ret_ticket = core->ticket;
-        core->asks++;
-        return r->id;
-    }
-    return 0;
-}
-
-static void note_gone(struct core *core, const struct watch_request *r, const char *result, const char *agent, int64_t received_ms)
-{
-    if (core->n_gone == core->cap_gone) {
-        core->cap_gone = core->cap_gone ? core->cap_gone * 2 : 16;
-        core->gone = xreallocarray(core->gone, core->cap_gone, sizeof *core->gone);
-    }
-    struct request_row last;
-    const char *demands[DEMANDS_MAX];
-    watch_request_row(r, &last, demands);
-    core->gone[core->n_gone++] = (struct core_gone){
-        .id = r->id,
-        .result = xstrndup(result, RESULT_MAX_BYTES),
-        .agent = watch_name_copy(*agent ? agent : last.agent),
-        .received_ms = received_ms ? received_ms : r->received_ms,
-    };
-}
-
-void core_answer(struct core *core, uint64_t id, uint32_t ticket, enum core_answer answer, const char *result, const char *agent,
-                 int64_t received_ms)
-{
-    CHECK(core->asks > 0);
-    core->asks--;
-    struct watch_request *r = map_get_u64(core->requests, id);
-    if (!r || r->asked != ticket)
-        return;
-    r->asked = 0;
-    if (!r->missing)
-        return;
-    switch (answer) {
-    case ANSWER_GONE:
-        note_gone(core, r, result, agent, received_ms);
-        free(map_remove_u64(core->requests, id));
-        map_set_u64(core->buried, id, core);
-        break;
-    case ANSWER_UNFINISHED:
-        if (r->tries < UINT8_MAX)
-            r->tries++;
-        r->try_at = core->poll + (r->tries < 6 ? 1u << (r->tries - 1) : TRY_GAP_MAX);
-        break;
-    case ANSWER_FAILED:
-        break;
-    }
-    if (!core->asks)
-        settle_began(core);
 }
 
 /* ---- agents ---- */

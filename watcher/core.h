@@ -3,6 +3,7 @@
 #ifndef WATCHER_CORE_H
 #define WATCHER_CORE_H
 
+#include "common/siphash.h"
 #include "watcher/rows.h"
 
 enum { CORE_ASKS_MAX = 8, CORE_MASS = 10 };
@@ -14,7 +15,7 @@ struct core_gone {
 };
 
 struct core;
-struct core *core_new(void);
+struct core *core_new(struct siphash_key key);          /* random: of the hash that rows are known again by */
 void core_free(struct core **core);
 void core_forget(struct core *core);      /* the name means another pool now: no picture */
 
@@ -25,6 +26,7 @@ struct core_change {
     bool unknown_agent;                   /* ... one that is not among the agents known */
 };
 void core_poll_begin(struct core *core);
+bool core_poll_known(struct core *core, const char *bytes, size_t n);    /* optional, before each row: true = as in the last poll, nothing else to do */
 void core_poll_row(struct core *core, const struct ado_request *row);
 struct core_change core_poll_commit(struct core *core, struct mono began);
 void core_poll_abandon(struct core *core);

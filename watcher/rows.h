@@ -12,6 +12,7 @@
 enum { DEMANDS_MAX = 128 };
 
 struct watch_request {
+    uint64_t bytes;             /* hash of the row's bytes as they came last; 0 = not told */
     uint32_t seen;              /* the last poll that listed it */
     uint32_t asked;             /* ticket of the question whose answer is under way; 0 = none */
     uint32_t try_at;            /* missing: the poll after which to ask for it (again) */

@@ -83,6 +83,12 @@ static void wish_agents(struct watched *pool, const struct core_change *change)
         pace_wish(agents, mono_max(soon, mono_add_ms(last, gap > slow ? gap : slow)));
 }
 
+static bool is_known(void *data, const char *bytes, size_t n)
+{
+    struct watched *pool = data;
+    return core_poll_known(pool->core, bytes, n);
+}
+
 static int on_request(void *data, const struct ado_request *row, struct err *err)
 {
     struct watched *pool = data;
@@ -118,7 +124,7 @@ static void on_requests(void *data, const struct ado_result *result)
 static void list_requests(struct watched *pool)
 {
     core_poll_begin(pool->core);
-    ado_list_requests(pool->watcher->ado, pool->id, on_request, on_requests, pool);
+    ado_list_requests(pool->watcher->ado, pool->id, is_known, on_request, on_requests, pool);
 }
 
 static void resolved(struct watched *pool, uint32_t id)
@@ -308,7 +314,7 @@ static void open_pools(struct watcher *w)
     w->pools = xcalloc(w->n_pools, sizeof *w->pools);
     for (size_t i = 0; i < w->n_pools; i++) {
         struct watched *pool = &w->pools[i];
-        *pool = (struct watched){.watcher = w, .name = w->config->pools[i].name, .core = core_new()};
+        *pool = (struct watched){.watcher = w, .name = w->config->pools[i].name, .core = core_new((struct siphash_key){clock_random(), clock_random()})};
         memset(pool->needs_full, 1, sizeof pool->needs_full);
         pace_init(&pool->polls, w->config->polling_delay_ms);
         pace_init(&pool->agents, w->config->agents_delay_ms);

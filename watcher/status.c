@@ -54,7 +54,10 @@ static bool explain(const struct watcher *w, uint64_t id, struct request_status 
 
 static uint64_t finished_rows(const struct watcher *w)
 {
-    return ado_finished_rows(w->ado);
+    uint64_t n = 0;
+    for (size_t i = 0; i < w->n_pools; i++)
+        n += core_finished_rows(w->pools[i].core);
+    return n;
 }
 
 static int reply_part(void *data, const struct msg *part)

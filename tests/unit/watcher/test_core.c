@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ static struct core *core;
 static int setup(void **state)
 {
     (void)state;
-    core = core_new();
+    core = core_new((struct siphash_key){1, 2});
     return 0;
 }
 
@@ -321,6 +322,104 @@ static void test_finished_rows_are_ignored(void **state)
     assert_int_equal(core_finished_rows(core), 1);
 }
 
+/* A row as it comes from the wire: its bytes stand for what it says. */
+static bool wire(uint64_t id, uint64_t agent)
+{
+    char bytes[64];
+    int n = snprintf(bytes, sizeof bytes, "{%llu,%llu}", (unsigned long long)id, (unsigned long long)agent);
+    bool known = core_poll_known(core, bytes, (size_t)n);
+    if (!known)
+        row(id, agent, 0);
+    return known;
+}
+
+static bool wire_finished(void)
+{
+    const struct ado_request finished = {.id = 5, .result = "succeeded", .agent_name = "", .definition = "", .run = "", .url = ""};
+    bool known = core_poll_known(core, "finished", 8);
+    if (!known)
+        core_poll_row(core, &finished);
+    return known;
+}
+
+static void test_rows_that_did_not_change_are_known(void **state)
+{
+    (void)state;
+    core_poll_begin(core);
+    assert_false(wire(1, 0));
+    assert_false(wire(2, 0));
+    assert_false(wire_finished());
+    commit(1);
+    core_told(core);
+    core_poll_begin(core);
+    assert_true(wire(1, 0));
+    assert_false(wire(2, 9));
+    assert_true(wire_finished());
+    assert_int_equal(commit(2).vanished, 0);
+    assert_int_equal(n_dirty(), 1);
+    assert_int_equal(core_find(core, 2)->agent_id, 9);
+    assert_int_equal(core_finished_rows(core), 2);
+    core_told(core);
+    core_poll_begin(core);
+    assert_false(wire(2, 0));                         /* what it was before is not what it was last */
+    assert_true(wire_finished());
+    assert_int_equal(commit(3).vanished, 1);
+    assert_int_equal(core_find(core, 2)->agent_id, 0);
+}
+
+static void test_a_poll_that_was_abandoned_makes_nothing_known(void **state)
+{
+    (void)state;
+    core_poll_begin(core);
+    wire(1, 0);
+    core_poll_abandon(core);
+    core_poll_begin(core);
+    assert_false(wire(1, 0));
+    commit(1);
+    core_poll_begin(core);
+    assert_false(wire(1, 9));
+    core_poll_abandon(core);
+    core_poll_begin(core);
+    assert_true(wire(1, 0));
+    assert_int_equal(commit(2).upserts, 0);
+    assert_int_equal(core_find(core, 1)->agent_id, 0);
+}
+
+static void test_what_is_gone_or_forgotten_is_not_known(void **state)
+{
+    (void)state;
+    core_poll_begin(core);
+    wire(1, 0);
+    wire(2, 0);
+    commit(1);
+    core_poll_begin(core);
+    wire(2, 0);
+    commit(2);
+    uint32_t ticket;
+    assert_int_equal(core_ask(core, &ticket), 1);
+    core_answer(core, 1, ticket, ANSWER_GONE, "", "", 0);
+    core_poll_begin(core);
+    assert_false(wire(1, 0));
+    assert_true(wire(2, 0));
+    commit(3);
+    core_forget(core);
+    core_poll_begin(core);
+    assert_false(wire(2, 0));
+    commit(4);
+    assert_int_equal(core_count(core), 1);
+}
+
+static void test_many_known_rows(void **state)
+{
+    (void)state;
+    for (int64_t poll = 1; poll <= 2; poll++) {
+        core_poll_begin(core);
+        for (uint64_t id = 1; id <= 5000; id++)
+            assert_int_equal(wire(id, 0), poll == 2);
+        assert_int_equal(commit(poll).upserts, poll == 1 ? 5000 : 0);
+    }
+}
+
 static void test_a_row_twice_in_one_reply(void **state)
 {
     (void)state;
@@ -409,7 +508,8 @@ int main(void)
         TEST(test_vanished_stays_until_confirmed), TEST(test_gone_keeps_what_was_seen), TEST(test_failed_answer_is_tried_again),
         TEST(test_unfinished_is_asked_for_less_and_less), TEST(test_listed_again), TEST(test_a_poll_under_way_does_not_raise_the_dead),
         TEST(test_at_most_eight_at_once), TEST(test_mass_needs_two_polls), TEST(test_mass_that_comes_back), TEST(test_finished_rows_are_ignored),
-        TEST(test_a_row_twice_in_one_reply), TEST(test_forget), TEST(test_agents), TEST(test_known_agent),
+        TEST(test_rows_that_did_not_change_are_known), TEST(test_a_poll_that_was_abandoned_makes_nothing_known),
+        TEST(test_what_is_gone_or_forgotten_is_not_known), TEST(test_many_known_rows), TEST(test_a_row_twice_in_one_reply), TEST(test_forget), TEST(test_agents), TEST(test_known_agent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
