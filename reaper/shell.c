@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-enum { PASS_GAP_MS = 25, DRAIN_MAX_MS = 5000 };
+/* A pass takes at most a tenth of the time, and a deletion waits for it no longer than a quarter of a second. */
+enum { GAP_MIN_MS = 25, GAP_MAX_MS = 250, GAP_FACTOR = 9, DRAIN_MAX_MS = 5000 };
 
 static const struct kube_right RIGHTS[] = {
     {KUBE_GET, "jobs"}, {KUBE_LIST, "jobs"}, {KUBE_WATCH, "jobs"}, {KUBE_DELETE, "jobs"},
@@ -40,9 +41,15 @@ static void carry_out(struct shell *s)
 
 static void arm(struct shell *s)
 {
-    struct mono soon = s->dirty ? mono_add_ms(s->pass_ended, PASS_GAP_MS) : MONO_NEVER;
+    struct mono soon = s->dirty ? mono_add_ms(s->pass_ended, s->gap_ms) : MONO_NEVER;
     struct mono limit = s->draining ? s->drain_until : MONO_NEVER;
     loop_timer_set(s->timer, mono_min(mono_min(soon, limit), reaper_deadline(s->reaper)));
+}
+
+static void set_gap(struct shell *s, int64_t took_ms)
+{
+    int64_t gap = took_ms * GAP_FACTOR;
+    s->gap_ms = gap < GAP_MIN_MS ? GAP_MIN_MS : gap > GAP_MAX_MS ? GAP_MAX_MS : gap;
 }
 
 static void leave_if_drained(struct shell *s)
@@ -73,6 +80,7 @@ static void on_timer(void *data)
     s->passes++;
     carry_out(s);
     s->pass_ended = loop_now(s->loop);
+    set_gap(s, mono_ms_between(now, s->pass_ended));
     once_passed(s);
     leave_if_drained(s);
     arm(s);

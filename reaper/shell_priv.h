@@ -40,6 +40,7 @@ struct shell {
     struct follow jobs, pods;
     struct loop_timer *timer;       /* the next pass */
     struct mono pass_ended, drain_until;
+    int64_t gap_ms;                 /* least time between two passes */
     bool dirty, draining, standby;
     int64_t server_ms;              /* the API server's clock at server_at; 0 = not known yet */
     struct mono server_at, started;
