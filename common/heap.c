@@ -2,7 +2,7 @@
 
 #include <malloc.h>
 
-enum { LOOK_MS = 1000, WORTH_BYTES = 1024 * 1024, LARGE_BYTES = 128 * 1024 };
+enum { LOOK_MS = 1000, WORTH_BYTES = 256 * 1024, LARGE_BYTES = 128 * 1024 };
 
 void heap_tune(void)
 {

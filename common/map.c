@@ -1,4 +1,5 @@
-/* Open addressing over an index table, entries in one dense array. A removed entry leaves a hole that the next growth squeezes out. */
+/* Open addressing over an index table, entries in one dense array. A removed entry leaves a hole that the next change of size squeezes out; the
+ * array shrinks too, when something is added after a burst has gone. */
 #include "common/map.h"
 
 #include "common/mem.h"
@@ -6,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SHRINK_FROM = 64 };
 
 struct entry {
     char *text;       /* NULL for a u64 key */
@@ -83,22 +86,33 @@ static void place(struct map *m, size_t index)
 static void squeeze(struct map *m)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < m->used; i++) {
+    for (size_t i = 0; i < m->used; i++)
         if (m->entries[i].value)
             m->entries[kept++] = m->entries[i];
-        else
-            free(m->entries[i].text);
-    }
     m->used = kept;
+}
+
+static bool sparse(const struct map *m, size_t cap)
+{
+    return cap > SHRINK_FROM && m->live * 8 < cap;
+}
+
+static size_t wanted_cap(const struct map *m)
+{
+    size_t cap = m->cap ? m->cap : 8;
+    while (m->live * 4 >= cap * 3)
+        cap *= 2;
+    while (sparse(m, cap))
+        cap /= 2;
+    return cap;
 }
 
 static void make_room(struct map *m)
 {
-    if (m->used < m->cap)
+    if (m->used < m->cap && !sparse(m, m->cap))
         return;
     squeeze(m);
-    if (m->used * 4 >= m->cap * 3)
-        m->cap = m->cap ? m->cap * 2 : 8;
+    m->cap = wanted_cap(m);
     m->entries = xreallocarray(m->entries, m->cap, sizeof *m->entries);
     m->n_slots = m->cap * 2;
     free(m->slots);
@@ -129,6 +143,8 @@ static void *drop(struct map *m, const char *text, uint64_t number)
     if (!e)
         return NULL;
     void *old = e->value;
+    free(e->text);
+    e->text = NULL;
     e->value = NULL;
     m->live--;
     return old;

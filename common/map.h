@@ -20,7 +20,7 @@ void *map_remove_u64(struct map *m, uint64_t key);
 
 size_t map_count(const struct map *m);
 /* Walks all entries: start with *cursor = 0, ends with NULL. The entry just returned may be removed while walking; adding is not allowed.
- * ret_key (may be NULL) gets the string key, or NULL for a u64 key. */
+ * ret_key (may be NULL) gets the string key, which lives as long as its entry, or NULL for a u64 key. */
 void *map_next(const struct map *m, size_t *cursor, const char **ret_key);
 
 #endif

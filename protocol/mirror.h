@@ -31,9 +31,10 @@ struct mirror_agent {
 
 struct mirror_gone {              /* requests that have left, newest last, kept for 15 minutes (bounded) */
     uint64_t id;
-    char *result, *agent;
     int64_t received_ms;
     struct mono seen;
+    char result[32];              /* "" = not known */
+    char agent[72];               /* "" = none, not known, or longer than any agent of ours; in place, for a block of its own would outlive the burst around it */
 };
 
 struct mirror_pool {

@@ -6,16 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct mirror_gone gone_make(uint64_t id, const char *result, const char *agent, int64_t received_ms)
+/* What is too long is no name that we gave. */
+static void copy(char *to, size_t size, const char *from)
 {
-    size_t n = strlen(result) + 1, m = strlen(agent) + 1;
-    char *block = xcalloc(1, n + m);
-    return (struct mirror_gone){.id = id, .received_ms = received_ms, .result = memcpy(block, result, n), .agent = memcpy(block + n, agent, m)};
+    size_t n = strlen(from) + 1;
+    if (n <= size)
+        memcpy(to, from, n);
 }
 
-void gone_done(struct mirror_gone *gone)
+struct mirror_gone gone_make(uint64_t id, const char *result, const char *agent, int64_t received_ms)
 {
-    free(gone->result);
+    struct mirror_gone gone = {.id = id, .received_ms = received_ms};
+    copy(gone.result, sizeof gone.result, result);
+    copy(gone.agent, sizeof gone.agent, agent);
+    return gone;
 }
 
 static struct mirror_gone *find(const struct pool *pool, uint64_t id)
@@ -32,14 +36,19 @@ const struct mirror_gone *mirror_gone_find(const struct mirror_pool *view, uint6
 static void drop_oldest(struct pool *pool, size_t n)
 {
     struct mirror_pool *view = &pool->view;
-    for (size_t i = 0; i < n; i++) {
+    if (!n)
+        return;
+    for (size_t i = 0; i < n; i++)
         map_remove_u64(pool->gone_index, view->gone[i].id);
-        gone_done(&view->gone[i]);
-    }
     view->n_gone -= n;
     pool->gone_base += n;
-    if (n)
+    if (view->n_gone) {
         memmove(view->gone, view->gone + n, view->n_gone * sizeof *view->gone);
+        return;
+    }
+    free(view->gone);
+    view->gone = NULL;
+    pool->cap_gone = 0;
 }
 
 void gone_expire(struct pool *pool, struct mono now)
@@ -56,7 +65,6 @@ static void complete(struct mirror_gone *old, const char *result, const char *ag
     struct mirror_gone whole =
         gone_make(old->id, *result ? result : old->result, *agent ? agent : old->agent, received_ms ? received_ms : old->received_ms);
     whole.seen = old->seen;
-    gone_done(old);
     *old = whole;
 }
 
@@ -89,6 +97,5 @@ void gone_add(struct pool *pool, struct mono now, uint64_t id, const char *resul
 void gone_free(struct pool *pool)
 {
     drop_oldest(pool, pool->view.n_gone);
-    free(pool->view.gone);
     map_free(pool->gone_index);
 }

@@ -58,7 +58,6 @@ void gone_add(struct pool *pool, struct mono now, uint64_t id, const char *resul
 void gone_expire(struct pool *pool, struct mono now);
 void gone_free(struct pool *pool);
 struct mirror_gone gone_make(uint64_t id, const char *result, const char *agent, int64_t received_ms);   /* copies */
-void gone_done(struct mirror_gone *gone);
 
 int agents_take(struct pool *pool, struct mono now, const struct msg_agents *msg, struct err *err);
 void agents_disconnected(struct pool *pool);

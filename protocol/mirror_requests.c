@@ -20,8 +20,6 @@ static void forget_parts(struct pool *pool)
 {
     for (size_t i = 0; i < pool->requests.n; i++)
         request_free(pool, pool->new_requests[i]);
-    for (size_t i = 0; i < pool->n_new_gone; i++)
-        gone_done(&pool->new_gone[i]);
     free(pool->new_requests);
     free(pool->new_gone);
     pool->new_requests = NULL;

@@ -1,5 +1,6 @@
 #include "common/map.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,6 +117,30 @@ static void agrees_with_a_model(void **state)
     map_free(m);
 }
 
+/* What a burst leaves is not kept: neither keys nor room. The sizes are the C library's own count. */
+static void a_burst_leaves_nothing(void **state)
+{
+    (void)state;
+    struct map *m = map_new();
+    map_set(m, "stays", &values[0]);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    char key[32];
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "a-key-of-some-length-%d", i);
+        map_set(m, key, &values[i]);
+    }
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "a-key-of-some-length-%d", i);
+        assert_ptr_equal(map_remove(m, key), &values[i]);
+    }
+    map_set(m, "next", &values[1]);
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd <= before + 8192);
+    assert_ptr_equal(map_get(m, "stays"), &values[0]);
+    assert_ptr_equal(map_get(m, "next"), &values[1]);
+    assert_int_equal(map_count(m), 2);
+    map_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +149,7 @@ int main(void)
         cmocka_unit_test(walk_goes_in_order_of_insertion),
         cmocka_unit_test(entries_may_be_removed_while_walking),
         cmocka_unit_test(agrees_with_a_model),
+        cmocka_unit_test(a_burst_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
