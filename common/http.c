@@ -75,13 +75,20 @@ static void deliver_soon(struct http *http)
     http->posted = true;
 }
 
+static int check_start(const struct http_call *call, struct mono now, struct err *err)
+{
+    if (call->start_by.ns == 0 || !mono_reached(call->start_by, now))
+        return 0;
+    return err_set(err, ERR_CANCELLED, "not sent: it waited for longer than it may");
+}
+
 static void start(struct http_call *call)
 {
     struct http *http = call->http;
     struct err err = {.code = ERR_NONE};
     http_call_move(call, HTTP_RUNNING);
     struct mono now = loop_now(http->loop);
-    if (http_run_new(call, now, &err) || http_multi_add(call, &err)) {
+    if (http_run_new(call, now, &err) || check_start(call, now, &err) || http_multi_add(call, &err)) {
         http_fail(call, &err);
         deliver_soon(http);
         return;

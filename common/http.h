@@ -56,6 +56,7 @@ struct http_request {
     const char *body;             /* NULL = none */
     size_t body_len;
     int64_t deadline_ms;          /* from when it is sent; 0 = 30 s; -1 = none (watches) */
+    struct mono start_by;         /* a call still queued then is never sent: ERR_CANCELLED; zero = no limit */
     int64_t idle_ms;              /* fail with ERR_TIMEOUT when no byte came for so long; 0 = off */
     size_t max_body;              /* 0 = 4 MiB; counts what is kept, not what is streamed */
     bool urgent;                  /* before all queued calls and outside the window (leases) */

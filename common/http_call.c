@@ -70,7 +70,7 @@ struct http_call *http_call_new(struct http *http, const struct http_request *r)
     *call = (struct http_call){
         .http = http, .on_data = r->on_data, .on_done = r->on_done, .data = r->data, .body_len = r->body_len, .text_len = len,
         .deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS, .idle_ms = r->idle_ms,
-        .max_body = r->max_body ? r->max_body : MAX_BODY,
+        .start_by = r->start_by, .max_body = r->max_body ? r->max_body : MAX_BODY,
         .urgent = r->urgent || http->long_lived, .gzip = r->gzip, .has_body = r->body != NULL, .n_headers = n_headers,
     };
     char *at = call->text;

@@ -55,6 +55,7 @@ struct http_call {
     http_done_fn *on_done;
     void *data;
     int64_t deadline_ms, idle_ms;
+    struct mono start_by;
     size_t max_body, body_len, text_len;
     const char *method, *url, *body;   /* point into text */
     enum http_state state;

@@ -226,6 +226,7 @@ struct kube_call *kube_send(struct kube *kube, const struct kube_call_spec *spec
     if (url)
         call->exchange = kube_exchange_start(kube, &(struct kube_exchange_spec){
             .method = call->method, .url = url, .content_type = spec->content_type, .body = body, .deadline_ms = spec->deadline_ms,
+            .start_by = spec->start_by,
             .urgent = spec->urgent, .gzip = spec->verb == KUBE_LIST, .on_done = on_reply, .data = call,
         });
     else

@@ -70,6 +70,7 @@ struct kube_call_spec {
     const json_t *body;           /* serialised at once; NULL */
     const char *content_type;     /* NULL = application/json; merge patch names its own */
     int64_t deadline_ms;          /* 0 = 30 s */
+    struct mono start_by;         /* a call still waiting for the window then is never sent: ERR_CANCELLED; zero = no limit */
     bool urgent;                  /* leases: outside the window */
     kube_done_fn *on_done;
     void *data;

@@ -15,6 +15,7 @@ struct kube_exchange {
     uint64_t generation;                  /* of the credential it was sent with */
     uint64_t round;
     int64_t deadline_ms, idle_ms;
+    struct mono start_by;
     const char *method;
     http_data_fn *on_data;
     http_done_fn *on_done;
@@ -135,7 +136,7 @@ static void send_now(struct kube_exchange *x)
     fill_headers(x, &type, headers);
     struct http_request request = {
         .method = x->method, .url = x->url, .headers = headers, .body = x->body, .body_len = x->body ? strlen(x->body) : 0,
-        .deadline_ms = x->deadline_ms, .idle_ms = x->idle_ms, .max_body = BODY_MAX, .urgent = x->urgent,
+        .deadline_ms = x->deadline_ms, .idle_ms = x->idle_ms, .start_by = x->start_by, .max_body = BODY_MAX, .urgent = x->urgent,
         .gzip = x->gzip && !kube_identity_config(kube->identity)->no_gzip,
         .on_data = x->on_data ? on_bytes : NULL, .on_done = on_reply, .data = x,
     };
@@ -183,7 +184,7 @@ struct kube_exchange *kube_exchange_start(struct kube *kube, const struct kube_e
     struct kube_exchange *x = xcalloc(1, sizeof *x);
     *x = (struct kube_exchange){
         .kube = kube, .method = s->method, .url = xstrdup(s->url), .content_type = xstrdup(s->content_type), .body = xstrdup(s->body),
-        .deadline_ms = s->deadline_ms, .idle_ms = s->idle_ms, .urgent = s->urgent, .gzip = s->gzip, .watch = s->watch,
+        .deadline_ms = s->deadline_ms, .idle_ms = s->idle_ms, .start_by = s->start_by, .urgent = s->urgent, .gzip = s->gzip, .watch = s->watch,
         .on_data = s->on_data, .on_done = s->on_done, .data = s->data,
     };
     hold(x, false);

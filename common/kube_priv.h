@@ -61,6 +61,7 @@ char *kube_url(const char *server, const struct kube_path *path, const char *que
 struct kube_exchange_spec {
     const char *method, *url, *content_type, *body;     /* copied; content_type and body may be NULL */
     int64_t deadline_ms, idle_ms;
+    struct mono start_by;
     bool urgent, gzip, watch;
     http_data_fn *on_data;
     http_done_fn *on_done;                              /* also with status 0 and no headers when no credential could be had */

@@ -266,6 +266,27 @@ static void retry_after_holds_all_but_urgent_calls(void **state)
     world_free(&w);
 }
 
+/* The server closes the window; what may not wait so long is never sent. */
+static void a_call_that_waited_too_long_is_not_sent(void **state)
+{
+    (void)state;
+    struct world *w = world_new(&plain);
+    get(w, "status?code=429&after=1", none());
+    assert_true(wait_for(w, 1));
+    struct mono now = clock_mono();
+    get(w, "hello?wait=0.002&group=b", (struct http_request){.start_by = mono_add_ms(now, 500)});
+    get(w, "big?n=9", (struct http_request){.start_by = mono_add_ms(now, 60000)});
+    assert_true(wait_for(w, 3));
+    unsigned refused = w->seen[1].status ? 2 : 1;
+    assert_int_equal(w->seen[refused].status, 0);
+    assert_int_equal(w->seen[refused].err.code, ERR_CANCELLED);
+    assert_string_equal(w->seen[3 - refused].body, "bbbbbbbbb");
+    get(w, "most?group=b", none());
+    assert_true(wait_for(w, 4));
+    assert_string_equal(w->seen[3].body, "0");     /* it never came */
+    world_free(&w);
+}
+
 static void retry_after_as_a_date(void **state)
 {
     (void)state;
@@ -330,6 +351,7 @@ int main(void)
         cmocka_unit_test(send_from_a_callback),
         cmocka_unit_test(queue_drains_within_the_limits),
         cmocka_unit_test(retry_after_holds_all_but_urgent_calls),
+        cmocka_unit_test(a_call_that_waited_too_long_is_not_sent),
         cmocka_unit_test(retry_after_as_a_date),
         cmocka_unit_test(quiet_when_nothing_is_under_way),
         cmocka_unit_test(long_lived_calls_run_side_by_side),
