@@ -28,6 +28,9 @@ static const char help_text[] =
     "  --help         this text\n"
     "  --version      version\n"
     "\n"
+    "In the table of pools: QUEUED and RUNNING are jobs; PEND, START, BUSY and ENDED are units; SEEN is how old the picture is that the watcher, the\n"
+    "provisioner and the reaper have of the pool. What is shortened or left out is whole in status --json.\n"
+    "\n"
     "exit: 0 fine, 1 something is down or not found, 64 wrong usage, 69 no process reachable\n";
 
 static int usage(const char *format, ...) __attribute__((format(printf, 1, 2)));

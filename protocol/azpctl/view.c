@@ -55,6 +55,31 @@ static void add_units(struct view *view, struct seen *seen, const struct msg_sta
     }
 }
 
+static int by_queue_time(const void *a, const void *b)
+{
+    const struct request_status *x = *(const struct request_status *const *)a, *y = *(const struct request_status *const *)b;
+    if (x->queued_ms != y->queued_ms)
+        return x->queued_ms < y->queued_ms ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* What is in trouble first. */
+static int by_trouble_and_name(const void *a, const void *b)
+{
+    const struct unit_status *x = *(const struct unit_status *const *)a, *y = *(const struct unit_status *const *)b;
+    if (!*x->trouble != !*y->trouble)
+        return *x->trouble ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static void sort(struct view *view)
+{
+    if (view->n_requests)
+        qsort(view->requests, view->n_requests, sizeof(view->requests[0]), by_queue_time);
+    if (view->n_units)
+        qsort(view->units, view->n_units, sizeof(view->units[0]), by_trouble_and_name);
+}
+
 void view_make(const struct answers *answers, struct view *ret)
 {
     struct seen seen = {.requests = map_new(), .units = map_new()};
@@ -69,6 +94,7 @@ void view_make(const struct answers *answers, struct view *ret)
     }
     map_free(seen.requests);
     map_free(seen.units);
+    sort(ret);
 }
 
 void view_done(struct view *view)

@@ -1,7 +1,10 @@
 /* What azpctl makes of answers; the calls themselves are in the system tests. */
+#include "protocol/azpctl/advice.c"
 #include "protocol/azpctl/columns.c"
 #include "protocol/azpctl/explain.c"
 #include "protocol/azpctl/render_json.c"
+#include "protocol/azpctl/render_text.c"
+#include "protocol/azpctl/text.c"
 #include "protocol/azpctl/view.c"
 
 #include <setjmp.h>
@@ -14,6 +17,16 @@ const struct msg_status_reply *client_first(const struct answer *answer)
     return answer->n ? &answer->parts[0]->u.status_reply : NULL;
 }
 
+size_t client_whole(const struct answers *answers)
+{
+    return (size_t)answers->of[0].whole + answers->of[1].whole + answers->of[2].whole;
+}
+
+size_t client_asked(const struct answers *answers)
+{
+    return (size_t)answers->of[0].asked + answers->of[1].asked + answers->of[2].asked;
+}
+
 static void clean(void **state)
 {
     (void)state;
@@ -21,9 +34,27 @@ static void clean(void **state)
         {"plain", "plain"}, {"", ""}, {"a\tb\r\nc", "a b  c"}, {"\x1b[31mred\x1b[0m", "[31mred[0m"}, {"bell\x07\x7f", "bell"},
         {"c1\xc2\x9b" "31m", "c131m"}, {"no\xc2\xa0" "break", "no\xc2\xa0" "break"}, {"\xe2\x80\xae" "evil\xe2\x81\xa6", "evil"}, {"\xd8\x9cx", "x"},
         {"\xe2\x80\x94 dash", "\xe2\x80\x94 dash"}, {"bad\xff\xc0 bytes", "bad bytes"}, {"\xf0\x9f\x9a\x80", "\xf0\x9f\x9a\x80"},
+        {"a\xe2\x80\xa8" "b\xe2\x80\x8b" "c\xef\xbb\xbf", "abc"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *got = text_clean(cases[i].text);
+        assert_string_equal(got, cases[i].want);
+        free(got);
+    }
+}
+
+static void widths(void **state)
+{
+    (void)state;
+    static const struct { const char *text; size_t width, limit; const char *want; } cases[] = {
+        {"abc", 3, 3, "abc"}, {"abcd", 4, 3, "ab\xe2\x80\xa6"}, {"l\xc3\xa9o", 3, 3, "l\xc3\xa9o"}, {"e\xcc\x81x", 2, 2, "e\xcc\x81x"},
+        {"\xf0\x9f\x9a\x80\xf0\x9f\x9a\x80", 4, 4, "\xf0\x9f\x9a\x80\xf0\x9f\x9a\x80"}, {"\xf0\x9f\x9a\x80\xf0\x9f\x9a\x80", 4, 3, "\xf0\x9f\x9a\x80\xe2\x80\xa6"},
+        {"\xf0\x9f\x9a\x80\xf0\x9f\x9a\x80", 4, 2, "\xe2\x80\xa6"}, {"\xe6\x97\xa5\xe6\x9c\xac", 4, 9, "\xe6\x97\xa5\xe6\x9c\xac"}, {"", 0, 2, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *got = text_clean(cases[i].text);
+        assert_int_equal(text_width(got), cases[i].width);
+        text_shorten(got, cases[i].limit);
         assert_string_equal(got, cases[i].want);
         free(got);
     }
@@ -139,6 +170,7 @@ static void explained(void **state)
     (void)state;
     static const struct { uint64_t id; bool known; const char *text; } cases[] = {
         {5, true, "Request 5 of pool linux, pipeline nightly is waiting.\nIt waits: the pool's limit of 1 (limit).\n"
+                  "What to do: Wait, or raise the limit that is named.\n"
                   "The watcher's picture of the pool is stale: 401.\n"},
         {6, true, "Request 6 of pool linux is running.\nIts run: https://dev.azure.com/o/1\nUnit agent-6 has it.\n"
                   "The watcher no longer sees it in the list.\nThe watcher's picture of the pool is stale: 401.\n"},
@@ -161,10 +193,60 @@ static void explained(void **state)
     answers_done(&a);
 }
 
+/* Only the watcher answers: it does not know which agents are units, nor why a job waits. */
+static void explained_without_the_provisioner(void **state)
+{
+    (void)state;
+    static const struct request_status rows[] = {
+        {.id = 5, .pool = "linux", .state = "running", .unit = "", .code = "", .reason = "", .definition = "", .url = ""},
+        {.id = 6, .pool = "linux", .state = "waiting", .unit = "", .code = "", .reason = "", .definition = "", .url = ""}};
+    static const struct { uint64_t id; const char *text; } cases[] = {
+        {5, "Request 5 of pool linux is running.\nAn agent has it; the provisioner, which does not answer, knows which.\n"},
+        {6, "Request 6 of pool linux is waiting.\nWhy it waits is not known: the provisioner does not answer.\n"},
+        {7, "No process that answers knows request 7: it was never queued in these pools, or it ended long ago.\n"},
+    };
+    struct answers a = {.of = {[ROLE_PROVISIONER] = {.asked = true}}};
+    answer_with(&a, ROLE_WATCHER, (struct msg_status_reply){.requests = rows, .n_requests = 2});
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        FILE *out = open_text();
+        explain_request(&a, cases[i].id, out);
+        fclose(out);
+        assert_string_equal(text, cases[i].text);
+        free(text);
+    }
+    answers_done(&a);
+}
+
+/* 30 wait, of which 20 are shown one by one; every line of the table of pools and of numbers fits 80 columns. */
+static void status_is_short(void **state)
+{
+    (void)state;
+    struct request_status rows[30];
+    struct answers a = {.of = {{.asked = true}}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        rows[i] = (struct request_status){.id = i + 1, .pool = "linux", .state = "waiting", .unit = "", .code = "limit", .reason = i % 2 ? "of 8" : "of 9",
+                                          .definition = "a pipeline with a name that has no end", .queued_ms = 1, .url = ""};
+    answer_with(&a, ROLE_PROVISIONER, (struct msg_status_reply){.pools = &main_pool, .n_pools = 1, .requests = rows, .n_requests = ARRAY_SIZE(rows)});
+    struct view view;
+    view_make(&a, &view);
+    FILE *out = open_text();
+    render_text(&a, &view, false, out);
+    fclose(out);
+    assert_non_null(strstr(text, "POOL   QUEUED  RUNNING  PEND  START  BUSY  ENDED  LIMIT  SEEN    STATE\n"
+                                 "linux  2       0        0     0      0     0      -      -/0s/-  ok\n"));
+    assert_non_null(strstr(text, "  a pipeline with a name \xe2\x80\xa6  limit: of 9\n"));
+    assert_non_null(strstr(text, "\n... and 10 more that wait:\n        5  linux: limit: of 9\n        5  linux: limit: of 8\n"));
+    assert_null(strstr(text, "\n21 "));
+    free(text);
+    view_done(&view);
+    answers_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean), cmocka_unit_test(aligned), cmocka_unit_test(merged), cmocka_unit_test(explained),
+        cmocka_unit_test(clean), cmocka_unit_test(widths), cmocka_unit_test(aligned), cmocka_unit_test(merged), cmocka_unit_test(explained),
+        cmocka_unit_test(explained_without_the_provisioner), cmocka_unit_test(status_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
