@@ -82,7 +82,7 @@ static int load(struct config_loader *l, struct err *err)
         return -1;
     l->sources[l->n_sources++] = (struct config_source){.map = NULL};
     if (check_azure(l, err) != 0 || config_apply(l, SCOPE_GLOBAL, l->config, err) != 0 || check_required(l, err) != 0 ||
-        config_load_pools(l, err) != 0)
+        config_check_lease(l->config, err) != 0 || config_load_pools(l, err) != 0)
         return -1;
     make_instance(l);
     return 0;

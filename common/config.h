@@ -62,6 +62,8 @@ struct config {
     int limit;                     /* MAXIMUM_TOTAL_AGENT_COUNT, 0 = none */
     bool reaper_dry_run;           /* REAPER_DRY_RUN */
     int64_t agent_exit_grace_ms;   /* AGENT_EXIT_GRACE, 60 s */
+    bool leader_election;          /* LEADER_ELECTION: "auto" is true in a pod that uses its own identity */
+    int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;   /* LEASE_DURATION 15 s, LEASE_RENEW_DEADLINE 10 s, LEASE_RETRY 2 s */
     char *kubeconfig;              /* KUBECONFIG as given, NULL; the kube client interprets it */
     char *https_proxy, *no_proxy, *ca_file;
     enum log_level log_level;      /* LOG_LEVEL */

@@ -88,12 +88,13 @@ void config_clear(const struct config_field *field, void *object);
 
 int config_load_pools(struct config_loader *loader, struct err *err);
 int config_load_capabilities(const struct config_loader *loader, const struct yaml_node *node, struct config_template *t, struct err *err);
+int config_check_lease(const struct config *config, struct err *err);
 char *config_make_instance(const char *org_url, const char *ns, const char *prefix);
 
 /* Settings of ours that are not set while one that looks like them is; `environ` as in environ(7). */
 void config_near_misses(char *const *environment, void (*warn)(void *data, const char *text), void *data);
 
-config_check_fn config_check_agent_pools, config_check_ca_file, config_check_host, config_check_image, config_check_instance,
+config_check_fn config_check_agent_pools, config_check_ca_file, config_check_election, config_check_host, config_check_image, config_check_instance,
     config_check_job_file, config_check_namespace, config_check_org_url, config_check_pat, config_check_pat_file, config_check_peer_uids,
     config_check_pool_name, config_check_prefix, config_check_proxy, config_check_run_dir, config_check_socket, config_check_template_name,
     config_check_token_secret;

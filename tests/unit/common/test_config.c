@@ -185,38 +185,42 @@ static void each_wrong_value_has_its_sentence(void **state)
         {"-JOB_IMAGE", "JOB_IMAGE is not set: give the agent's image, e.g. ghcr.io/akanieski/ado-pipelines-linux:latest, or a Job in JOB_DEFINITION_FILE"},
         {"JOB_IMAGE=https://x/y", "JOB_IMAGE: \"https://x/y\" is no image reference: give it as docker pull takes it, e.g. ghcr.io/akanieski/ado-pipelines-linux:latest"},
         {"JOB_DEFINITION_FILE=/nonexistent.yaml", "JOB_DEFINITION_FILE: cannot read /nonexistent.yaml: No such file or directory; mount the file there, or set JOB_IMAGE instead"},
-        {"POLLING_DELAY=199", "POLLING_DELAY: 199 is too short: 200ms to 1h0m are possible"},
-        {"POLLING_DELAY=0", "POLLING_DELAY: 0 is too short: 200ms to 1h0m are possible"},
-        {"POLLING_DELAY=2h", "POLLING_DELAY: 2h is too long: 200ms to 1h0m are possible"},
+        {"POLLING_DELAY=199", "POLLING_DELAY: 199 ms is too short: it must be 200ms to 1h"},
+        {"POLLING_DELAY=0", "POLLING_DELAY: 0 ms is too short: it must be 200ms to 1h"},
+        {"POLLING_DELAY=2h", "POLLING_DELAY: 2h is too long: it must be 200ms to 1h"},
         {"POLLING_DELAY=fast", "POLLING_DELAY: \"fast\" is not a duration: write a whole number of milliseconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
         {"POLLING_DELAY=-1000", "POLLING_DELAY: \"-1000\" is not a duration: write a whole number of milliseconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
         {"POLLING_DELAY=1.5", "POLLING_DELAY: \"1.5\" is not a duration: write a whole number of milliseconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
         {"JOB_RETENTION=soon", "JOB_RETENTION: \"soon\" is not a duration: write a whole number of seconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
         {"RUN_ONCE=maybe", "RUN_ONCE: \"maybe\" is neither yes nor no: write 1 (true, yes, on) or 0 (false, no, off)"},
-        {"MINIMUM_AGENT_COUNT=-1", "MINIMUM_AGENT_COUNT: \"-1\" is not a whole number"},
-        {"MINIMUM_AGENT_COUNT=100001", "MINIMUM_AGENT_COUNT: 100001 is out of range: 0 to 100000 are possible"},
-        {"MINIMUM_AGENT_COUNT=99999999999999999999", "MINIMUM_AGENT_COUNT: 99999999999999999999 is out of range: 0 to 100000 are possible"},
+        {"MINIMUM_AGENT_COUNT=-1", "MINIMUM_AGENT_COUNT: \"-1\" is not a whole number: write one from 0 to 100000"},
+        {"MINIMUM_AGENT_COUNT=100001", "MINIMUM_AGENT_COUNT: 100001 is out of range: write a whole number from 0 to 100000"},
+        {"MINIMUM_AGENT_COUNT=99999999999999999999", "MINIMUM_AGENT_COUNT: 99999999999999999999 is out of range: write a whole number from 0 to 100000"},
         {"JOB_PREFIX=Agent-", "JOB_PREFIX: \"Agent-\" cannot begin a Kubernetes name: use a-z, 0-9 and -, and begin with a letter or digit, e.g. agent-job-"},
         {"JOB_PREFIX=-x", "JOB_PREFIX: \"-x\" cannot begin a Kubernetes name: use a-z, 0-9 and -, and begin with a letter or digit, e.g. agent-job-"},
         {"JOB_PREFIX=abcdefghijklmnopqrstuvwxyz12345", "JOB_PREFIX: \"abcdefghijklmnopqrstuvwxyz12345...\" is too long: names leave room for 30 characters"},
         {"JOB_NAMESPACE=a_b", "JOB_NAMESPACE: \"a_b\" is no namespace name: use at most 63 characters of a-z, 0-9 and -, e.g. ado"},
         {"INSTANCE=a b", "INSTANCE: \"a b\" cannot be a label's value: use at most 63 letters, digits, -, _ and ., and begin and end with a letter or digit"},
         {"AGENT_TOKEN_SECRET=a/b/c", "AGENT_TOKEN_SECRET: \"a/b/c\" does not name a Secret: give NAME or NAME/KEY, e.g. agent-token or agent-token/pat"},
-        {"HOST_TYPE=nomad", "HOST_TYPE: \"nomad\" is not one of: kubernetes"},
+        {"HOST_TYPE=nomad", "HOST_TYPE: \"nomad\" is not possible: write kubernetes (or k8s), the only kind of host there is"},
         {"HOST_TYPE=aci", "HOST_TYPE: this build runs agents on Kubernetes only, not on Azure Container Instances; unset it and the AZ_ settings"},
         {"AZ_SUBSCRIPTION_ID=1", "AZ_SUBSCRIPTION_ID: this build runs agents on Kubernetes only, not on Azure Container Instances; unset the AZ_ settings, or set "
                                  "HOST_TYPE=kubernetes to have them ignored"},
         {"AGENT_POOLS=A\xff", "AGENT_POOLS: is not UTF-8 at position 2 (byte 0xff); write it as UTF-8"},
         {"AGENT_POOLS=A,B\x02", "AGENT_POOLS: contains a control character (0x02) at position 4; remove it"},
-        {"JOB_OS=macos", "JOB_OS: \"macos\" is not one of: linux windows"},
-        {"JOB_HARDENING=none", "JOB_HARDENING: \"none\" is not one of: baseline restricted"},
-        {"LOG_LEVEL=loud", "LOG_LEVEL: \"loud\" is not one of: debug info warn error"},
-        {"LOG_FORMAT=xml", "LOG_FORMAT: \"xml\" is not one of: logfmt json"},
+        {"JOB_OS=macos", "JOB_OS: \"macos\" is not possible: write linux or windows"},
+        {"JOB_HARDENING=none", "JOB_HARDENING: \"none\" is not possible: write baseline or restricted"},
+        {"JOB_DEFINITION_FILE=/tmp", "JOB_DEFINITION_FILE: /tmp is not a file; mount the file there, or set JOB_IMAGE instead"},
+        {"CA_FILE=/tmp", "CA_FILE: /tmp is not a file; give a file with PEM certificates, or unset it to trust the system's"},
+        {"RUN_ONCE_DEADLINE=1", "RUN_ONCE_DEADLINE: 1 s is too short: it must be 5s to 1d"},
+        {"MAX_JOB_DURATION=1w", "MAX_JOB_DURATION: \"1w\" is not a duration: write a whole number of seconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
+        {"LOG_LEVEL=loud", "LOG_LEVEL: \"loud\" is not possible: write debug, info, warn or error"},
+        {"LOG_FORMAT=xml", "LOG_FORMAT: \"xml\" is not possible: write logfmt or json"},
         {"HTTPS_PROXY=ftp://x", "HTTPS_PROXY: this is no proxy's address: give e.g. http://proxy.example:3128 (http, https and socks5 are possible)"},
         {"CA_FILE=/nonexistent.pem", "CA_FILE: cannot read /nonexistent.pem: No such file or directory; give a file with PEM certificates, or unset it to trust the system's"},
         {"PEER_UIDS=watcher=x", "PEER_UIDS: \"watcher=x\" is not understood: give ROLE=UID separated by commas, e.g. watcher=10001,provisioner=10002,reaper=10003"},
         {"JOB_DOCKER_SOCKET_PATH=docker.sock", "JOB_DOCKER_SOCKET_PATH: \"docker.sock\" is no absolute path on the node: give e.g. /var/run/docker.sock"},
-        {"CONFIG_FILE=/nonexistent.yaml", "CONFIG_FILE: /nonexistent.yaml: cannot be opened: No such file or directory"},
+        {"CONFIG_FILE=/nonexistent.yaml", "CONFIG_FILE: cannot read /nonexistent.yaml: No such file or directory; mount the file there, or unset CONFIG_FILE"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         assert_refused(LIST(rows[i].setting), rows[i].sentence);
@@ -285,6 +289,35 @@ static void the_instance_comes_from_three_settings(void **state)
     config_free(&other);
     config_free(&own);
     config_free(&named);
+}
+
+static void a_leader_is_elected_in_a_pod(void **state)
+{
+    (void)state;
+    static const struct { const char *a, *b; bool elects; } rows[] = {
+        {"X=", NULL, false}, {"POD_NAMESPACE=ops", NULL, true}, {"KUBERNETES_SERVICE_HOST=10.0.0.1", NULL, true}, {"POD_NAMESPACE=", NULL, false},
+        {"POD_NAMESPACE=ops", "KUBECONFIG=/k", false}, {"POD_NAMESPACE=ops", "LEADER_ELECTION=0", false}, {"LEADER_ELECTION=on", NULL, true},
+        {"KUBECONFIG=/k", "LEADER_ELECTION=true", true}, {"POD_NAMESPACE=ops", "LEADER_ELECTION=Auto", true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct config *c = load_good(LIST(rows[i].a, rows[i].b));
+        assert_int_equal(c->leader_election, rows[i].elects);
+        assert_true(c->lease_duration_ms == 15000 && c->lease_renew_ms == 10000 && c->lease_retry_ms == 2000);
+        config_free(&c);
+    }
+    assert_refused(LIST("LEADER_ELECTION=maybe"), "LEADER_ELECTION: \"maybe\" is neither yes nor no: write 1 (true, yes, on) or 0 (false, no, off)");
+}
+
+static void the_lease_is_longer_than_its_renewal(void **state)
+{
+    (void)state;
+    struct config *c = load_good(LIST("LEASE_DURATION=3", "LEASE_RENEW_DEADLINE=2s", "LEASE_RETRY=500ms"));
+    assert_true(c->lease_duration_ms == 3000 && c->lease_renew_ms == 2000 && c->lease_retry_ms == 500);
+    config_free(&c);
+    static const char usual[] = "15s, 10s and 2s are usual";
+    assert_refused_in_part(LIST("LEASE_DURATION=10"), "LEASE_DURATION (10s) must be longer than LEASE_RENEW_DEADLINE (10s)");
+    assert_refused_in_part(LIST("LEASE_DURATION=5", "LEASE_RENEW_DEADLINE=2"), "and that longer than 1.2 times LEASE_RETRY (2s)");
+    assert_refused_in_part(LIST("LEASE_RETRY=9"), usual);
 }
 
 static void near_misses_are_told(void **state)
@@ -359,6 +392,8 @@ int main(void)
         cmocka_unit_test(a_job_file_wins_over_an_image),
         cmocka_unit_test(the_token_file_is_looked_at),
         cmocka_unit_test(the_instance_comes_from_three_settings),
+        cmocka_unit_test(a_leader_is_elected_in_a_pod),
+        cmocka_unit_test(the_lease_is_longer_than_its_renewal),
         cmocka_unit_test(near_misses_are_told),
         cmocka_unit_test(the_token_leaves_the_process_environment),
         cmocka_unit_test(the_table_is_consistent),
