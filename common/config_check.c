@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PREFIX_MAX = 30, LABEL_MAX = 63, NAME_MAX_BYTES = 253, POOL_NAME_MAX = 256, RUN_DIR_MAX = 85, IMAGE_MAX = 512 };
@@ -108,9 +109,12 @@ int config_check_run_dir(const struct config_setting *s, char **text, struct err
 
 static int check_readable(const struct config_setting *s, const char *path, const char *fix, struct err *err)
 {
-    if (access(path, R_OK) == 0)
-        return 0;
-    return config_refuse(s, err, "cannot read %.200s: %s; %s", path, strerror(errno), fix);
+    struct stat st;
+    if (access(path, R_OK) != 0)
+        return config_refuse(s, err, "cannot read %.200s: %s; %s", path, strerror(errno), fix);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return config_refuse(s, err, "%.200s is not a file; %s", path, fix);
+    return 0;
 }
 
 int config_check_job_file(const struct config_setting *s, char **text, struct err *err)
@@ -132,6 +136,8 @@ int config_check_host(const struct config_setting *s, char **text, struct err *e
         if (strcasecmp(*text, aci[i]) == 0)
             return config_refuse(s, err, "this build runs agents on Kubernetes only, not on Azure Container Instances; unset it and the "
                                          "AZ_ settings");
+    if (strcasecmp(*text, "kubernetes") != 0)
+        return config_refuse(s, err, "\"%.100s\" is not possible: write kubernetes (or k8s), the only kind of host there is", *text);
     return 0;
 }
 

@@ -41,11 +41,12 @@ static int apply_with(struct config_loader *l, const struct yaml_node *map, enum
     return result;
 }
 
-static int refuse_template(const struct config_loader *l, const struct yaml_node *map, const char *pool, struct err *err)
+/* map: of the template, else of the pool, NULL without any. */
+static int refuse_template(const struct config_loader *l, const struct yaml_node *map, bool is_template, const char *pool, struct err *err)
 {
     if (map)
-        return yaml_error(l->doc, map, err, "pool \"%.100s\" has a template with neither job_image nor job_definition_file; give one of "
-                                            "the two", pool);
+        return yaml_error(l->doc, map, err, "%spool \"%.100s\" has neither job_image nor job_definition_file; give one of the two",
+                          is_template ? "a template of " : "", pool);
     if (l->doc)
         return err_set(err, ERR_CONFIG, "JOB_IMAGE is not set, and pool \"%.100s\" has neither job_image nor job_definition_file in "
                                         "%.150s; give one of them", pool,
@@ -54,8 +55,8 @@ static int refuse_template(const struct config_loader *l, const struct yaml_node
                                     "Job in JOB_DEFINITION_FILE");
 }
 
-static int load_template(struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool, struct config_template *t,
-                         struct err *err)
+static int load_template(struct config_loader *l, const struct yaml_node *map, const struct config_pool *pool,
+                         const struct yaml_node *pool_map, struct config_template *t, struct err *err)
 {
     if (apply_with(l, map, SCOPE_TEMPLATE, SCOPE_TEMPLATE, t, err) != 0)
         return -1;
@@ -64,7 +65,7 @@ static int load_template(struct config_loader *l, const struct yaml_node *map, c
     if (!t->name)
         t->name = xstrdup("default");
     if (!t->job_image && !t->job_definition_file)
-        return refuse_template(l, map, pool->name, err);
+        return refuse_template(l, map ? map : pool_map, map, pool->name, err);
     return map ? config_load_capabilities(l, yaml_get(map, "capabilities"), t, err) : 0;
 }
 
@@ -78,13 +79,14 @@ static int check_unique(const struct config_loader *l, const struct yaml_node *m
     return 0;
 }
 
-static int load_templates(struct config_loader *l, const struct yaml_node *list, struct config_pool *pool, struct err *err)
+static int load_templates(struct config_loader *l, const struct yaml_node *list, const struct yaml_node *pool_map, struct config_pool *pool,
+                          struct err *err)
 {
     pool->n_templates = list ? list->n : 1;
     pool->templates = xcalloc(pool->n_templates, sizeof *pool->templates);
     for (size_t i = 0; i < pool->n_templates; i++) {
         const struct yaml_node *map = list ? list->values[i] : NULL;
-        if (load_template(l, map, pool, &pool->templates[i], err) != 0 || (map && check_unique(l, map, pool, i, err) != 0))
+        if (load_template(l, map, pool, pool_map, &pool->templates[i], err) != 0 || (map && check_unique(l, map, pool, i, err) != 0))
             return -1;
     }
     return 0;
@@ -118,7 +120,7 @@ static int load_pool(struct config_loader *l, const struct yaml_node *map, const
     size_t n = l->n_sources;
     if (map)
         l->sources[l->n_sources++] = (struct config_source){.map = map, .level = SCOPE_POOL};
-    int result = load_templates(l, templates, pool, err);
+    int result = load_templates(l, templates, map, pool, err);
     l->n_sources = n;
     return result;
 }

@@ -129,7 +129,9 @@ static int unknown_key(const struct config_loader *loader, const struct yaml_nod
         if (config_field_fits(&config_fields[i], level))
             known[n++] = config_fields[i].key;
     const char *near = nearest(key->text, known, n, 4);
-    for (int other = SCOPE_GLOBAL; !near && other <= SCOPE_TEMPLATE; other++)
+    if (near && 2 * nearest_distance(key->text, near) > strlen(near))
+        near = NULL;                     /* "limit" is not "name" misspelt */
+    for (int other = SCOPE_GLOBAL; other <= SCOPE_TEMPLATE; other++)
         if (config_field_find((enum config_scope)other, key->text))
             return yaml_error(loader->doc, key, err, "%s belongs %s, not %s", key->text, places[other], places[level]);
     if (near)

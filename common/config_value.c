@@ -32,11 +32,13 @@ static int word_index(const char *words, const char *text)
 
 static int refuse_word(const struct config_setting *s, const char *text, struct err *err)
 {
-    char words[128];
-    snprintf(words, sizeof words, "%s", s->field->words);
-    for (char *p = words; (p = strchr(p, '|'));)
-        *p = ' ';
-    return config_refuse(s, err, "\"%.100s\" is not one of: %s", text, words);
+    const char *words = s->field->words;
+    char list[128] = "";
+    for (size_t n, used = 0; *words && used < sizeof list; words += n + (words[n] == '|')) {
+        n = strcspn(words, "|");
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.*s", !used ? "" : words[n] ? ", " : " or ", (int)n, words);
+    }
+    return config_refuse(s, err, "\"%.100s\" is not possible: write %s", text, list);
 }
 
 static int store_word(const struct config_setting *s, const char *text, void *object, struct err *err)
@@ -64,13 +66,34 @@ static int store_count(const struct config_setting *s, const char *text, void *o
     errno = 0;
     long n = strtol(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end)
-        return config_refuse(s, err, "\"%.100s\" is not a whole number", text);
+        return config_refuse(s, err, "\"%.100s\" is not a whole number: write one from %lld to %lld", text, (long long)s->field->min,
+                             (long long)s->field->max);
     if (errno || n < s->field->min || n > s->field->max)
-        return config_refuse(s, err, "%.100s is out of range: %lld to %lld are possible", text, (long long)s->field->min,
+        return config_refuse(s, err, "%.100s is out of range: write a whole number from %lld to %lld", text, (long long)s->field->min,
                              (long long)s->field->max);
     int value = (int)n;
     memcpy(at(object, s->field), &value, sizeof value);
     return 0;
+}
+
+static bool plain_number(const char *text)
+{
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
+static const char *unit_of(const struct config_field *field)
+{
+    return field->unit_ms == 1 ? " ms" : " s";
+}
+
+/* Limits are whole: 1h0m reads better as 1h. */
+static const char *limit_text(int64_t ms, char out[WALL_TEXT_MAX])
+{
+    duration_format(ms, out);
+    size_t n = strlen(out);
+    if (n > 3 && out[n - 2] == '0' && !isdigit((unsigned char)out[n - 3]))
+        out[n - 2] = '\0';
+    return ms == 0 ? "0" : out;
 }
 
 static int store_duration(const struct config_setting *s, const char *text, void *object, struct err *err)
@@ -83,9 +106,8 @@ static int store_duration(const struct config_setting *s, const char *text, void
                                      "10m, 2h", text,
                              f->unit_ms == 1 ? "milliseconds" : "seconds");
     if (ms < f->min || ms > f->max)
-        return config_refuse(s, err, "%.100s is too %s: %s to %s are possible", text, ms < f->min ? "short" : "long",
-                             duration_format(f->min, least),
-                             duration_format(f->max, most));
+        return config_refuse(s, err, "%.100s%s is too %s: it must be %s to %s", text, plain_number(text) ? unit_of(f) : "",
+                             ms < f->min ? "short" : "long", limit_text(f->min, least), limit_text(f->max, most));
     memcpy(at(object, f), &ms, sizeof ms);
     return 0;
 }

@@ -162,11 +162,12 @@ static void mistakes_in_the_file_are_told_with_their_place(void **state)
         {"org_ulr: x\n", ":1:1: unknown key \"org_ulr\" at the top level; did you mean org_url?"},
         {"a: 1\n", ":1:1: unknown key \"a\" at the top level; --help lists the settings"},
         {"ORG_URL: https://dev.azure.com/o\n", ":1:1: unknown key \"ORG_URL\" at the top level; did you mean org_url?"},
-        {"\npolling_delay: 100\n", ":2:16: polling_delay: 100 is too short: 200ms to 1h0m are possible"},
+        {"\npolling_delay: 100\n", ":2:16: polling_delay: 100 ms is too short: it must be 200ms to 1h"},
         {"polling_delay: [1]\n", ":1:16: polling_delay: one value is needed here, not a list"},
         {"org_url: {a: 1}\n", ":1:10: org_url: one value is needed here, not a map"},
         {"no_proxy: [a, [b]]\n", ":1:15: no_proxy: a list of plain values without commas is needed here"},
         {"limit: 3\n", ":1:1: limit belongs in a template, not at the top level"},
+        {"pools: [{name: A, limit: 3}]\n", ":1:19: limit belongs in a template, not in a pool"},
         {"pools: []\n", ":1:8: pools: a list with at least one entry is needed here"},
         {"pools: 3\n", ":1:8: pools: a list with at least one entry is needed here"},
         {"pools: [Linux]\n", ":1:9: pools: each entry is a map that begins with \"- name: ...\""},
@@ -195,9 +196,9 @@ static void mistakes_in_the_file_are_told_with_their_place(void **state)
         assert_refused_in_part(LIST("-AGENT_POOLS", config_file), rows[i].sentence);
     }
     write_file(path, "pools: [{name: A}]\n");
-    assert_refused_in_part(LIST("-AGENT_POOLS", "-JOB_IMAGE", config_file), "JOB_IMAGE is not set, and pool \"A\" has neither job_image nor job_definition_file in");
+    assert_refused_in_part(LIST("-AGENT_POOLS", "-JOB_IMAGE", config_file), "pool \"A\" has neither job_image nor job_definition_file; give one of the two");
     write_file(path, "pools: [{name: A, templates: [{name: x}]}]\n");
-    assert_refused_in_part(LIST("-AGENT_POOLS", "-JOB_IMAGE", config_file), ":1:31: pool \"A\" has a template with neither job_image nor job_definition_file");
+    assert_refused_in_part(LIST("-AGENT_POOLS", "-JOB_IMAGE", config_file), ":1:31: a template of pool \"A\" has neither job_image nor job_definition_file");
 }
 
 static char *printed(const struct config *c)
