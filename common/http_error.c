@@ -29,7 +29,11 @@ static void connect_error(const struct http_call *call, const char *origin, CURL
     long number = 0;
     if (call->run->easy)
         curl_easy_getinfo(call->run->easy, CURLINFO_OS_ERRNO, &number);
-    err_set(err, ERR_IO, "cannot connect to %s: %s", origin, number ? strerror((int)number) : words(call, result));
+    const char *why = number ? strerror((int)number) : words(call, result);
+    if (call->http->proxy && *call->http->proxy && call->run->curl_text[0])   /* its words name the host that was really called */
+        err_set(err, ERR_IO, "cannot connect to %s through the proxy (HTTPS_PROXY): %s: %s", origin, why, call->run->curl_text);
+    else
+        err_set(err, ERR_IO, "cannot connect to %s: %s", origin, why);
 }
 
 static void verify_error(const struct http_call *call, const char *origin, CURLcode result, struct err *err)
