@@ -53,10 +53,7 @@ SECONDS_EACH ?= 30
 FUZZ_MAKE = $(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz-objects CC=clang CFLAGS="-O1 -g" SANITIZE="-fsanitize=address,undefined,fuzzer-no-link"
 fuzz:
 	@command -v clang >/dev/null || { echo "fuzz: skipped: clang is not installed"; exit 0; }; \
-	$(FUZZ_MAKE) fuzz-objects && $(MAKE) --no-print-directory $(FUZZERS) && for f in $(FUZZERS); do \
-	  n=$${f##*/fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$n; \
-	  $$f -max_total_time=$(SECONDS_EACH) -timeout=10 -rss_limit_mb=2048 $(BUILD)/fuzz/corpus/$$n $$(ls -d tests/fuzz/corpus/$$n 2>/dev/null) > $$f.log 2>&1 \
-	    || { tail -40 $$f.log; echo "FAILED: $$f"; exit 1; }; echo "fuzz $$n: $$(tail -1 $$f.log)"; done
+	$(FUZZ_MAKE) fuzz-objects && $(MAKE) --no-print-directory $(FUZZERS) && printf '%s\n' $(FUZZERS) | xargs -P 2 -I TARGET tests/fuzz/run TARGET $(SECONDS_EACH)
 fuzz-objects: $(PARTS) $(LIBS)
 $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
