@@ -9,6 +9,7 @@
 enum {
     FLUSH_MS = 20,
     LINGER_MS = 10 * 1000,        /* for a reaper that is not connected yet */
+    LINGER_PAST_MS = 1000,        /* not longer past the overall deadline */
     REASONS_MAX = 50,             /* log lines */
 };
 
@@ -78,7 +79,8 @@ static void finish(struct shell *s, bool complete, const char *reason)
     else
         log_error("round not complete", kv_s("reason", reason), kv_i("created", (int64_t)creator_created(s->creator)), kv_i("waiting", (int64_t)waiting));
     tell_reaper(s);
-    o->linger_until = mono_add_ms(loop_now(s->loop), LINGER_MS);
+    struct mono last = mono_add_ms(s->started, s->config->run_once_deadline_ms + LINGER_PAST_MS);
+    o->linger_until = mono_min(mono_add_ms(loop_now(s->loop), LINGER_MS), last);
     loop_timer_free(&o->deadline);
     o->deadline = loop_timer_new(s->loop, linger, s);
     loop_timer_set(o->deadline, mono_add_ms(loop_now(s->loop), FLUSH_MS));
