@@ -93,14 +93,18 @@ def test_watches_that_are_refused_lose_nothing(system, shape):
 
 
 @pytest.mark.sim_only
-def test_the_servers_clock_may_be_wrong(system):
-    """Retention is reckoned in the API server's time."""
-    s = system()
-    s.control.post("kube/settings", date_skew=0.0)
+@pytest.mark.parametrize("skew", [-7200.0, 7200.0])
+def test_the_servers_clock_may_be_wrong(system, skew):
+    """Retention of a unit that we saw end is reckoned by our own clock, whatever the API server takes for the time."""
+    s = system(JOB_RETENTION="3")
+    s.control.post("kube/settings", date_skew=skew)
     s.start()
     ids = s.queue(n=2, duration=0.1)
     s.expect_finished(ids)
     s.expect_clean()
+    last = max(j["finished"] for j in s.ado_jobs().values())
+    kept = [row["deleted"] - last for row in s.jobs.rows()]
+    assert len(kept) == 2 and all(2.5 < k < 10 for k in kept), kept
 
 
 def test_an_agent_that_never_registers_is_replaced(system):
