@@ -122,12 +122,7 @@ static void create_for_request(struct ledger *l, struct candidate *c, struct led
 
 static int by_service(const void *a, const void *b)
 {
-    const struct mirror_request *x = ((const struct candidate *)a)->request->row, *y = ((const struct candidate *)b)->request->row;
-    if (x->priority != y->priority)
-        return x->priority > y->priority ? -1 : 1;
-    if (x->queued_ms != y->queued_ms)
-        return x->queued_ms < y->queued_ms ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
+    return ledger_service_order(((const struct candidate *)a)->request->row, ((const struct candidate *)b)->request->row);
 }
 
 /* What was put off is sent again only for its own request: it would be made in that one's name. The request it stood for gets a unit of its own. */

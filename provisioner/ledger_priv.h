@@ -159,6 +159,8 @@ bool unit_is_available(const struct unit_memo *u, const struct pool_book *pool);
 
 /* ledger_requests.c: the state of every request */
 void ledger_scan_requests(struct ledger *l, struct pool_book *pool, const struct ledger_world *world);
+/* As qsort: who is served first - higher priority, then older. */
+int ledger_service_order(const struct mirror_request *x, const struct mirror_request *y);
 void ledger_settle_ends(struct ledger *l, struct pool_book *pool);
 void ledger_note_trouble(struct ledger *l, struct pool_book *pool, const struct unit_memo *u, const char *code, const char *text);
 void request_memo_free(struct pool_book *pool, struct request_memo *r);

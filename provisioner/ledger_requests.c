@@ -86,14 +86,18 @@ static void judge(struct ledger *l, struct pool_book *pool, struct request_memo 
     ledger_set_reason(r, "", NULL);
 }
 
-static int by_service(const void *a, const void *b)
+int ledger_service_order(const struct mirror_request *x, const struct mirror_request *y)
 {
-    const struct mirror_request *x = (*(struct request_memo *const *)a)->row, *y = (*(struct request_memo *const *)b)->row;
     if (x->priority != y->priority)
         return x->priority > y->priority ? -1 : 1;
     if (x->queued_ms != y->queued_ms)
         return x->queued_ms < y->queued_ms ? -1 : 1;
     return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int by_service(const void *a, const void *b)
+{
+    return ledger_service_order((*(struct request_memo *const *)a)->row, (*(struct request_memo *const *)b)->row);
 }
 
 static void drop_vanished(struct ledger *l, struct pool_book *pool)
