@@ -21,6 +21,7 @@ struct backend {
     void (*create)(struct backend *self, struct template *t, const struct jobspec_unit *unit, backend_done_fn *on_done, void *data);
     /* Ends what is under way: no on_done comes any more. */
     void (*close)(struct backend *self);
+    struct mono send_by;          /* of the creates to come: what has not left by then never does (LEDGER_RETRY); set by the creator */
     uint64_t calls;               /* made since start */
 };
 

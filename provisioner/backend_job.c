@@ -108,6 +108,7 @@ static void job_create(struct backend *self, struct template *t, const struct jo
         .resource = "jobs",
         .query = "fieldValidation=Strict",
         .body = jobspec_body(t->spec, unit),
+        .start_by = self->send_by,
         .on_done = on_created,
         .data = c,
     };

@@ -201,10 +201,24 @@ static void send_order(struct creator *c, struct order *order)
     c->o.backend->create(c->o.backend, order->t, &unit, on_result, order);
 }
 
+/* What waits in the client's own queue goes no later either. */
+static bool may_send(struct creator *c)
+{
+    struct mono until = c->o.may_send_until ? c->o.may_send_until(c->o.data) : MONO_NEVER;
+    c->o.backend->send_by = until;
+    return mono_before(loop_now(c->o.loop), until);
+}
+
 static void pump(struct creator *c)
 {
-    while (c->allowed && c->first && c->in_flight < CREATOR_IN_FLIGHT)
+    static const struct backend_result not_ours = {.outcome = {.result = LEDGER_RETRY, .code = "standby"}, .uid = "", .message = "another replica leads"};
+    while (c->allowed && c->first && c->in_flight < CREATOR_IN_FLIGHT) {
+        if (!may_send(c)) {
+            hand_back(c, NULL, &not_ours);
+            return;
+        }
         send_order(c, take_first(c));
+    }
 }
 
 void creator_add(struct creator *creator, const struct ledger_action *action)

@@ -6,8 +6,14 @@
 
 static void tell_leading(struct shell *s, enum role role)
 {
-    struct msg msg = {.type = MSG_leader, .u.leader = {.leading = true}};
+    struct msg msg = {.type = MSG_leader, .u.leader = {.leading = leader_leads(s->leader)}};
     bus_send(s->bus, role, &msg);
+}
+
+void peers_tell_leading(struct shell *s)
+{
+    tell_leading(s, ROLE_WATCHER);
+    tell_leading(s, ROLE_REAPER);
 }
 
 static void on_peer(void *data, struct bus_peer *peer, bool up)

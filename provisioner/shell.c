@@ -23,6 +23,7 @@ static const struct kube_right rights[] = {
     {KUBE_GET, "persistentvolumes"}, {KUBE_CREATE, "persistentvolumes"},
     {KUBE_GET, "persistentvolumeclaims"}, {KUBE_CREATE, "persistentvolumeclaims"},
     {KUBE_CREATE, "events"},
+    {KUBE_GET, "leases"}, {KUBE_CREATE, "leases"}, {KUBE_UPDATE, "leases"},
     {.resource = NULL},
 };
 
@@ -92,7 +93,7 @@ static void run_pass(void *data)
     if (s->draining)
         return;
     struct ledger_world world = {
-        .mirror = s->mirror, .units = s->units, .units_fresh = shell_units_fresh(s), .writes_allowed = true, .final_round = s->config->run_once};
+        .mirror = s->mirror, .units = s->units, .units_fresh = shell_units_fresh(s), .writes_allowed = leader_leads(s->leader), .final_round = s->config->run_once};
     ledger_pass(s->ledger, &world, began, clock_random(), &s->actions);
     carry_out(s);
     release_actions(s);
@@ -118,12 +119,19 @@ void shell_dirty(struct shell *s)
         loop_timer_set(s->timer, next);
 }
 
-/* ---- what creator and setup tell ---- */
+/* ---- what creator, setup and leader tell ---- */
 
+static void leave(void *data)
+{
+    (void)data;
+    daemon_exit(EXIT_OK);
+}
+
+/* The lease is given back when nothing is under way any more that was sent under it. */
 static void leave_when_idle(struct shell *s)
 {
     if (s->draining && creator_pending(s->creator) == 0)
-        daemon_exit(EXIT_OK);
+        leader_release(s->leader, leave, s);
 }
 
 static void on_created(void *data)
@@ -140,6 +148,19 @@ static void on_setup(void *data)
         return;   /* it is just starting */
     creator_allow(s->creator, setup_ready(s->setup) && !s->draining);
     shell_dirty(s);
+}
+
+static void on_leader(void *data)
+{
+    struct shell *s = data;
+    peers_tell_leading(s);
+    on_setup(s);
+}
+
+static struct mono may_send_until(void *data)
+{
+    struct shell *s = data;
+    return leader_until(s->leader);
 }
 
 static void on_namespace_lost(void *data)
@@ -165,12 +186,14 @@ static void start_parts(struct shell *s)
     s->ledger = ledger_new(s->config);
     s->backend = backend_job_open(s->kube, s->ns, s->config->instance, s->units);
     struct creator_options creator = {.loop = s->loop, .backend = s->backend, .ledger = s->ledger, .mirror = s->mirror, .templates = s->templates,
-                                      .on_change = on_created, .on_namespace_lost = on_namespace_lost, .data = s};
+                                      .on_change = on_created, .on_namespace_lost = on_namespace_lost, .may_send_until = may_send_until, .data = s};
     s->creator = creator_new(&creator);
     s->events = events_new(s->loop, s->kube, s->ns, s->config->instance);
     struct setup_options setup = {.loop = s->loop, .kube = s->kube, .config = s->config, .templates = s->templates, .ns = s->ns,
                                   .on_change = on_setup, .on_fatal = on_fatal, .data = s};
     s->setup = setup_start(&setup);
+    struct leader_options leader = {.loop = s->loop, .kube = s->kube, .config = s->config, .on_change = on_leader, .data = s};
+    s->leader = leader_start(&leader);
     s->timer = loop_timer_new(s->loop, run_pass, s);
     follow_start(s);
     once_start(s);
@@ -198,18 +221,12 @@ struct shell *shell_start(struct loop *loop, const struct config *config, struct
     return s;
 }
 
-static void drained(void *data)
-{
-    (void)data;
-    daemon_exit(EXIT_OK);
-}
-
 void shell_drain(struct shell *s)
 {
     s->draining = true;
     creator_allow(s->creator, false);
     loop_timer_free(&s->timer);
-    s->timer = loop_timer_new(s->loop, drained, s);
+    s->timer = loop_timer_new(s->loop, leave, s);
     loop_timer_set(s->timer, mono_add_ms(loop_now(s->loop), DRAIN_MS));
     leave_when_idle(s);
 }
@@ -221,6 +238,7 @@ void shell_stop(struct shell *s)
     once_stop(s);
     follow_stop(s);
     setup_stop(&s->setup);
+    leader_stop(&s->leader);
     events_free(&s->events);
     if (s->backend)
         s->backend->close(s->backend);

@@ -5,6 +5,7 @@
 #include "protocol/bus.h"
 #include "protocol/mirror.h"
 #include "provisioner/creator.h"
+#include "provisioner/leader.h"
 #include "provisioner/ledger.h"
 #include "provisioner/setup.h"
 #include "provisioner/shell.h"
@@ -41,6 +42,7 @@ struct shell {
     struct backend *backend;
     struct creator *creator;
     struct setup *setup;
+    struct leader *leader;        /* NULL = no election: always leads */
     struct events *events;
     struct bus *bus;
     struct follow jobs, pods;
@@ -65,6 +67,7 @@ void follow_stop(struct shell *s);
 
 /* peers.c */
 int peers_open(struct shell *s, struct err *err);
+void peers_tell_leading(struct shell *s);          /* watcher and reaper */
 void peers_retire(struct shell *s, const struct ledger_action *action);
 
 /* status.c */

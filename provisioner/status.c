@@ -190,12 +190,14 @@ static void add_unseen_units(const struct shell *s, uint64_t only, struct rows *
 
 /* ---- the process as a whole ---- */
 
-enum { NOTES_MAX = 5 };
+enum { NOTES_MAX = 6 };
 
 static size_t collect_notes(const struct shell *s, char *texts[NOTES_MAX])
 {
     size_t n = 0;
     const char *code, *setup = setup_trouble(s->setup, &code);
+    texts[n] = leader_note(s->leader);
+    n += texts[n] != NULL;
     if (setup)
         texts[n++] = xasprintf("setup waits (%s): %s", code, setup);
     if (s->jobs.trouble)
@@ -219,13 +221,14 @@ static void send_reply(struct shell *s, struct bus_peer *peer, const struct rows
     char *notes[NOTES_MAX];
     size_t n_notes = collect_notes(s, notes);
     const struct counter_row counters[] = {
-        {.name = "kube_calls", .value = (int64_t)(s->backend->calls + setup_calls(s->setup) + events_calls(s->events))},
+        {.name = "kube_calls", .value = (int64_t)(s->backend->calls + setup_calls(s->setup) + events_calls(s->events) + leader_calls(s->leader))},
         {.name = "units_created", .value = (int64_t)creator_created(s->creator)},
         {.name = "creates_pending", .value = (int64_t)creator_pending(s->creator)},
         {.name = "passes", .value = (int64_t)s->passes},
         {.name = "retired", .value = (int64_t)s->retired},
         {.name = "troubles", .value = (int64_t)s->troubles},
         {.name = "reaped", .value = (int64_t)s->reaped},
+        {.name = "lease_transitions", .value = (int64_t)leader_transitions(s->leader)},
     };
     struct msg msg = {.type = MSG_status_reply};
     msg.u.status_reply = (struct msg_status_reply){

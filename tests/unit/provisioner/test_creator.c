@@ -28,6 +28,7 @@ static struct loop *loop;
 static struct templates *templates;
 static struct creator *creator;
 static size_t changes, losses;
+static struct mono covered_until;
 
 static void fake_create(struct backend *self, struct template *t, const struct jobspec_unit *unit, backend_done_fn *on_done, void *data)
 {
@@ -64,6 +65,12 @@ static void on_lost(void *data)
     creator_allow(creator, false);
 }
 
+static struct mono may_send_until(void *data)
+{
+    (void)data;
+    return covered_until;
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -81,7 +88,8 @@ static int begin(void **state)
     templates = templates_load(&w.config, &rules, &err);
     assert_non_null(templates);
     struct creator_options options = {.loop = loop, .backend = &fake.base, .ledger = w.ledger, .mirror = w.mirror, .templates = templates,
-                                      .on_change = on_change, .on_namespace_lost = on_lost};
+                                      .on_change = on_change, .on_namespace_lost = on_lost, .may_send_until = may_send_until};
+    covered_until = MONO_NEVER;
     creator = creator_new(&options);
     creator_allow(creator, true);
     changes = losses = 0;
@@ -175,6 +183,29 @@ static void not_allowed_means_nothing_is_sent(void **state)
     assert_int_equal(fake.n, 3);
 }
 
+/* The lease is looked at before each create, not only when it was decided. */
+static void a_lost_lease_stops_what_is_not_sent(void **state)
+{
+    (void)state;
+    queue(100);
+    covered_until = mono_add_ms(loop_now(loop), 60000);
+    pass();
+    assert_int_equal(fake.n, CREATOR_IN_FLIGHT);
+    assert_true(fake.base.send_by.ns == covered_until.ns);
+    covered_until = loop_now(loop);
+    answer(0, LEDGER_OK, "", false);
+    assert_int_equal(fake.n, CREATOR_IN_FLIGHT);
+    assert_int_equal(creator_pending(creator), CREATOR_IN_FLIGHT - 1);
+    for (size_t i = 1; i < CREATOR_IN_FLIGHT; i++)
+        answer(i, LEDGER_OK, "", false);
+    covered_until = MONO_NEVER;
+    w.now = mono_add_ms(w.now, 3000);
+    pass();
+    assert_int_equal(fake.n, 100);                 /* ours again: each once */
+    for (size_t i = CREATOR_IN_FLIGHT; i < 100; i++)
+        assert_int_equal(fake.calls[i].request, 100 + i);
+}
+
 static void a_lost_namespace_is_told(void **state)
 {
     (void)state;
@@ -220,6 +251,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sent_in_order_a_limited_number_at_once, begin, end),
         cmocka_unit_test_setup_teardown(a_refusal_calls_back_what_waits_behind_it, begin, end),
         cmocka_unit_test_setup_teardown(not_allowed_means_nothing_is_sent, begin, end),
+        cmocka_unit_test_setup_teardown(a_lost_lease_stops_what_is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(a_lost_namespace_is_told, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_made_for_a_request_that_left, begin, end),
         cmocka_unit_test_setup_teardown(an_unknown_outcome_is_tried_under_the_same_name, begin, end),
