@@ -10,11 +10,11 @@
 void heap_tune(void);      /* before there are threads or much is allocated */
 
 struct heap_watch {        /* zeroed at first */
-    struct mono next;
+    struct mono next, sweep;
     size_t high;           /* bytes in use at most since the last time */
 };
 
-/* To be called at every rest; looks at most once a second. True: much had been freed, and it was given back. */
+/* To be called at every rest; looks at most once a second. True: something was given back. */
 bool heap_give_back(struct heap_watch *watch, struct mono now);
 
 #endif

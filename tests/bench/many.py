@@ -44,5 +44,5 @@ def run(report: Report, directory: pathlib.Path, quick: bool) -> None:
         peak.start()
         serve(report, rig, n)
         figure(report, "peak", peak.stop(), PEAK_MIB, "; each at its own peak " + ", ".join(f"{r} {size / MIB:.1f}" for r, size in peak.each.items()))
-        settle(5)
+        settle(15)
         figure(report, "idle, after", memory(rig.pids), IDLE_MIB)
