@@ -118,22 +118,15 @@ static void add_candidate(struct ledger *l, struct pool_book *pool, struct reque
     l->candidates[l->n_candidates++] = (struct candidate){.pool = pool, .request = r};
 }
 
-/* A request keeps the claim on a free agent of somebody else for its first ten seconds. */
 static void add_unmatched(struct ledger *l, struct pool_book *pool)
 {
     size_t foreign = pool->free_foreign;
     for (size_t i = 0; i < pool->n_waiting; i++) {
         struct request_memo *r = pool->waiting[i];
         if (r->unit)
-            continue;
-        struct mono hold = mono_add_ms(r->row->first_seen, FOREIGN_HOLD_MS);
-        if (foreign && !mono_reached(hold, l->now)) {
-            foreign--;
-            ledger_wake_at(l, hold);
-            ledger_set_reason(r, "other-agent", "an agent of somebody else is free and may take it");
-            continue;
-        }
-        add_candidate(l, pool, r);
+            r->held_since = MONO_ZERO;
+        else if (!ledger_left_to_others(l, pool, r, &foreign))
+            add_candidate(l, pool, r);
     }
 }
 

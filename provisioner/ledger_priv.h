@@ -68,6 +68,7 @@ struct request_memo {
     uint32_t failures, idle_exits;
     struct mono retry_at;
     struct mono reserved_since;
+    struct mono held_since;          /* left to free agents of others; MONO_ZERO = not */
     const char *state;
     const char *code;                /* static or "" */
     char *reason;                    /* NULL = "" */
@@ -90,6 +91,9 @@ struct template_book {
     char *pause_reason;
 };
 
+enum { PASSED_OVER_MAX = 32 };
+struct passed_over { uint64_t class; struct mono until; };   /* demands that free agents of others did not take */
+
 struct pool_book {
     const struct config_pool *config;
     struct template_book *templates;
@@ -108,6 +112,7 @@ struct pool_book {
     struct mono gone_read;
     size_t live;                     /* this pass: units not ended */
     size_t free_foreign;             /* this pass: free online agents of others */
+    struct passed_over passed_over[PASSED_OVER_MAX];
 };
 
 struct candidate { struct pool_book *pool; struct request_memo *request; };
@@ -128,7 +133,6 @@ struct ledger {
 
 enum {
     CREATE_UNSEEN_MS = 60 * 1000,    /* accepted but never shown by the watch: not believed any longer */
-    FOREIGN_HOLD_MS = 10 * 1000,
     LEAVING_GRACE_MS = 30 * 1000,
     RETIRE_AGAIN_MS = 30 * 1000,
     BREAKER_ENDS = 3,
@@ -167,6 +171,9 @@ void request_memo_free(struct pool_book *pool, struct request_memo *r);
 
 /* ledger_match.c: who stands for whom; the rest become candidates */
 void ledger_match(struct ledger *l, struct pool_book *pool);
+
+/* ledger_foreign.c: true = a free agent of somebody else may take it, *free_agents is one less; the reason is set */
+bool ledger_left_to_others(struct ledger *l, struct pool_book *pool, struct request_memo *r, size_t *free_agents);
 
 /* ledger_create.c, ledger_surplus.c */
 void ledger_create_units(struct ledger *l, const struct ledger_world *world, struct ledger_actions *out);

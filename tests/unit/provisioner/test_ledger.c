@@ -373,15 +373,47 @@ static void a_deleted_unit_is_replaced_under_the_next_name(void **state)
     assert_string_equal(w.list[1].name, "agent-job-linux-100-2");
 }
 
-static void a_free_agent_of_somebody_else_gets_ten_seconds(void **state)
+static void tell_of_a_free_agent(void)
 {
-    (void)state;
-    begin();
     struct agent_row row = {.id = 9, .name = "old-faithful", .host = "vm", .online = true, .enabled = true, .instance = ""};
     struct msg_agents m = {.pool_id = WORLD_POOL_ID, .pool = "linux", .set = ++w.set, .last = true, .began_ns = (uint64_t)w.now.ns, .delay_ms = 15000,
                            .reason = "", .rows = &row, .n_rows = 1};
     struct err err;
     assert_int_equal(mirror_agents(w.mirror, w.now, &m, &err), 0);
+}
+
+/* What it can do is not told: when it does not take a request, it is not waited for with the next of that kind. */
+static void a_free_agent_that_takes_nothing_is_not_waited_for_again(void **state)
+{
+    (void)state;
+    w.demands[0] = "cuda";
+    begin();
+    tell_of_a_free_agent();
+    struct world_job *a = world_queue(&w, 0);
+    world_poll(&w);
+    assert_int_equal(world_pass_ok(&w), 0);
+    assert_string_equal(view_of(a).code, "other-agent");
+    world_advance(&w, 10000);
+    world_poll(&w);
+    assert_int_equal(world_pass_ok(&w), 1);
+    struct world_job *b = world_queue(&w, -1);
+    world_queue(&w, 0);
+    world_poll(&w);
+    assert_int_equal(world_pass_ok(&w), 1);   /* at once; other demands are another matter */
+    assert_string_equal(view_of(b).code, "other-agent");
+    world_advance(&w, 11 * 60 * 1000);
+    struct world_job *c = world_queue(&w, 0);
+    tell_of_a_free_agent();
+    world_poll(&w);
+    world_pass_ok(&w);
+    assert_string_equal(view_of(c).code, "other-agent");
+}
+
+static void a_free_agent_of_somebody_else_gets_ten_seconds(void **state)
+{
+    (void)state;
+    begin();
+    tell_of_a_free_agent();
     struct world_job *a = world_queue(&w, -1);
     world_queue(&w, -1);
     world_poll(&w);
@@ -415,6 +447,7 @@ int main(void)
         TEST(an_image_that_does_nothing_is_slowed_down),
         TEST(a_deleted_unit_is_replaced_under_the_next_name),
         TEST(a_free_agent_of_somebody_else_gets_ten_seconds),
+        TEST(a_free_agent_that_takes_nothing_is_not_waited_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
