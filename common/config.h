@@ -61,6 +61,7 @@ struct config {
     char *agent_token_secret;      /* AGENT_TOKEN_SECRET: name of the user's own Secret, key "token" (or NAME/KEY); NULL = ours */
     int limit;                     /* MAXIMUM_TOTAL_AGENT_COUNT, 0 = none */
     bool reaper_dry_run;           /* REAPER_DRY_RUN */
+    bool placeholders;             /* PLACEHOLDERS, true: one registered offline agent per template, so that jobs can be queued on an empty pool */
     int64_t agent_exit_grace_ms;   /* AGENT_EXIT_GRACE, 60 s */
     bool leader_election;          /* LEADER_ELECTION: "auto" is true in a pod that uses its own identity */
     int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;   /* LEASE_DURATION 15 s, LEASE_RENEW_DEADLINE 10 s, LEASE_RETRY 2 s */

@@ -75,6 +75,8 @@ const struct config_field config_fields[] = {
      .help = "wait between two lists of a pool's agents"},
     {"REAPER_DRY_RUN", .key = "reaper_dry_run", GLOBAL(reaper_dry_run), .type = TYPE_FLAG, .fallback = "false",
      .help = "the reaper only says what it would delete"},
+    {"PLACEHOLDERS", .key = "placeholders", GLOBAL(placeholders), .type = TYPE_FLAG, .fallback = "true",
+     .help = "keep an offline agent registered for each template: without any, Azure DevOps refuses jobs when they are queued"},
     {"INITIALIZE_NAMESPACE", .key = "initialize_namespace", GLOBAL(initialize_namespace), .type = TYPE_FLAG, .fallback = "true",
      .help = "create JOB_NAMESPACE if it is missing"},
     {"AGENT_TOKEN_SECRET", .key = "agent_token_secret", GLOBAL(agent_token_secret), .check = config_check_token_secret,

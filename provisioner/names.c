@@ -106,3 +106,14 @@ void unit_name_for_warm(char out[64], const char *prefix, const char *pool, cons
     snprintf(tail, sizeof tail, "w%u-%u", bounded(slot), bounded(generation));
     assemble(out, prefix, pool, instance, tail);
 }
+
+void placeholder_name(char out[PLACEHOLDER_NAME_MAX + 1], const char *instance, const char *pool, const char *template)
+{
+    enum { SHARE = 14 };
+    char who[SHARE], where[SHARE], what[SHARE];
+    uint64_t hash = hash_more(hash_more(hash_more(0xcbf29ce484222325ull, instance), pool), template);
+    slugify(who, sizeof who, instance);
+    slugify(where, sizeof where, pool);
+    slugify(what, sizeof what, template);
+    snprintf(out, PLACEHOLDER_NAME_MAX + 1, "%s-placeholder-%s-%s-%08x", who, where, what, (unsigned)(hash >> 16) & 0xffffffff);
+}

@@ -124,7 +124,7 @@ void once_heard(struct shell *s, const struct msg_done *done)
 void once_look(struct shell *s)
 {
     struct once *o = &s->once;
-    if (!o->heard || o->finished || s->dirty || creator_pending(s->creator) || ledger_creating(s->ledger))
+    if (!o->heard || o->finished || s->dirty || creator_pending(s->creator) || ledger_creating(s->ledger) || keeper_busy(s))
         return;
     if (o->complete ? ledger_settled(s->ledger) : shell_units_fresh(s))
         finish(s, o->complete, o->complete ? "" : "the watcher could not read every pool");

@@ -97,6 +97,7 @@ static void run_pass(void *data)
     ledger_pass(s->ledger, &world, began, clock_random(), &s->actions);
     carry_out(s);
     release_actions(s);
+    keeper_look(s);
     s->passes++;
     s->pass_ended = loop_now(s->loop);
     int64_t share = mono_ms_between(began, s->pass_ended) * PASS_SHARE;
@@ -195,6 +196,7 @@ static void start_parts(struct shell *s)
     struct leader_options leader = {.loop = s->loop, .kube = s->kube, .config = s->config, .on_change = on_leader, .data = s};
     s->leader = leader_start(&leader);
     s->timer = loop_timer_new(s->loop, run_pass, s);
+    keeper_start(s);
     follow_start(s);
     once_start(s);
 }
@@ -239,6 +241,7 @@ void shell_stop(struct shell *s)
     follow_stop(s);
     setup_stop(&s->setup);
     leader_stop(&s->leader);
+    keeper_stop(s);
     events_free(&s->events);
     if (s->backend)
         s->backend->close(s->backend);

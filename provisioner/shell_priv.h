@@ -29,6 +29,7 @@ struct once {
 };
 
 struct events;
+struct keeper;
 
 struct shell {
     struct loop *loop;
@@ -44,6 +45,7 @@ struct shell {
     struct setup *setup;
     struct leader *leader;        /* NULL = no election: always leads */
     struct events *events;
+    struct keeper *keeper;        /* of the placeholder agents */
     struct bus *bus;
     struct follow jobs, pods;
     struct ledger_actions actions;
@@ -78,6 +80,15 @@ void once_start(struct shell *s);
 void once_stop(struct shell *s);
 void once_heard(struct shell *s, const struct msg_done *done);
 void once_look(struct shell *s);                   /* after each pass and each change of the bus */
+
+/* placeholders_shell.c */
+void keeper_start(struct shell *s);
+void keeper_stop(struct shell *s);
+void keeper_look(struct shell *s);                 /* after each pass: the next call, if this replica leads */
+bool keeper_busy(const struct shell *s);
+char *keeper_trouble(const struct shell *s);       /* NULL = none; the caller frees it */
+int64_t keeper_kept(const struct shell *s);
+int64_t keeper_calls(const struct shell *s);       /* to Azure DevOps */
 
 /* events.c */
 struct events *events_new(struct loop *loop, struct kube *kube, const char *ns, const char *instance);

@@ -208,6 +208,8 @@ static size_t collect_notes(const struct shell *s, char *texts[NOTES_MAX])
         texts[n++] = xstrdup("the watcher is not connected: nothing new is known of Azure DevOps");
     if (!bus_up(s->bus, ROLE_REAPER))
         texts[n++] = xstrdup("the reaper is not connected: nothing is cleaned up");
+    if ((texts[n] = keeper_trouble(s)))
+        n++;
     return n;
 }
 
@@ -224,6 +226,8 @@ static void send_reply(struct shell *s, struct bus_peer *peer, const struct rows
         {.name = "kube_calls", .value = (int64_t)(s->backend->calls + setup_calls(s->setup) + events_calls(s->events) + leader_calls(s->leader))},
         {.name = "units_created", .value = (int64_t)creator_created(s->creator)},
         {.name = "creates_pending", .value = (int64_t)creator_pending(s->creator)},
+        {.name = "ado_calls", .value = keeper_calls(s)},
+        {.name = "placeholders", .value = keeper_kept(s)},
         {.name = "passes", .value = (int64_t)s->passes},
         {.name = "retired", .value = (int64_t)s->retired},
         {.name = "troubles", .value = (int64_t)s->troubles},

@@ -142,7 +142,8 @@ class Rig(contextlib.AbstractContextManager):
 
     def clean(self) -> bool:
         """No Job, no pod, no agent is left."""
-        return not self.control.get("agents")["agents"] and not self.count("jobs") and not self.count("pods")
+        agents = [a for a in self.control.get("agents")["agents"] if "ADO_ORCHESTRATOR_PLACEHOLDER" not in a["capabilities"]]
+        return not agents and not self.count("jobs") and not self.count("pods")
 
     def killed_busy(self) -> list[dict]:
         return self.control.get("kubelet")["killed_busy"]

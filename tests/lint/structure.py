@@ -15,7 +15,7 @@ MAY_INCLUDE = {
 }
 # Pure files hold decisions: no clock, descriptor, log or event loop in them.
 PURE = re.compile(
-    r"^(provisioner/(ledger|matching|names|jobspec)|reaper/(core|rules)|watcher/core|protocol/(mirror|session|decode|encode|cursor|table)"
+    r"^(provisioner/(ledger|matching|names|jobspec|placeholder(?!s_shell))|reaper/(core|rules)|watcher/core|protocol/(mirror|session|decode|encode|cursor|table)"
     r"|common/(demand|backoff|window|unit|kube_status|kube_watch_state|ado_reply|ado_parse|json_rows|mono|map|lease))")
 IMPURE_HEADERS = {"common/clock.h", "common/loop.h", "common/http.h", "common/log.h", "protocol/bus.h", "ev.h", "curl/curl.h", "time.h", "unistd.h"}
 PURE_MAY = {"common/mono.c": {"time.h"}}

@@ -21,6 +21,7 @@ if not BUILD.is_absolute():
     BUILD = ROOT / BUILD
 REAL = os.environ.get("SYSTEM_KUBECONFIG")
 ROLES = ("reaper", "provisioner", "watcher")
+PLACEHOLDER = "ADO_ORCHESTRATOR_PLACEHOLDER"
 REQUEST_ID = "ado-orchestrator.io/request-id"
 SLOW = float(os.environ.get("SYSTEM_SLOW", "4" if REAL else "1"))       # deadlines grow with the slowness of what is tested
 
@@ -117,7 +118,11 @@ class System:
         return all(jobs[i]["result"] == result for i in ids)
 
     def agents(self) -> list[dict]:
-        return self.control.get("agents")["agents"]
+        """Without our placeholders: those are meant to stay."""
+        return [a for a in self.control.get("agents")["agents"] if PLACEHOLDER not in a["capabilities"]]
+
+    def placeholders(self) -> list[dict]:
+        return [a for a in self.control.get("agents")["agents"] if PLACEHOLDER in a["capabilities"]]
 
     # ---- Kubernetes ----
     def kubelet(self) -> dict:

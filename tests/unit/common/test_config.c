@@ -34,6 +34,7 @@ static void defaults_are_as_documented(void **state)
     assert_string_equal(c->job_prefix, "agent-job-");
     assert_true(c->initialize_namespace);
     assert_false(c->reaper_dry_run);
+    assert_true(c->placeholders);
     assert_int_equal(c->agent_exit_grace_ms, 60000);
     assert_string_equal(c->run_dir, "/run/ado-orchestrator");
     assert_int_equal(c->host, HOST_KUBERNETES);

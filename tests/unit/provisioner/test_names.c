@@ -64,12 +64,33 @@ static void pools_that_look_alike_stay_apart(void **state)
     assert_string_not_equal(out[1], other);
 }
 
+static void placeholders_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const names[][3] = {
+        {"i1", "linux", "default"}, {"i2", "linux", "default"}, {"i1", "Linux", "default"}, {"i1", "linux", "gpu"}, {"i1", "\xc3\x9c", "default"},
+        {"an-instance-with-a-long-name-1", "a pool with a long name 1", "a-template-with-a-long-name-1"},
+        {"an-instance-with-a-long-name-1", "a pool with a long name 2", "a-template-with-a-long-name-1"},
+        {"an-instance-with-a-long-name-1", "a pool with a long name 1", "a-template-with-a-long-name-2"},
+    };
+    enum { N = sizeof names / sizeof *names };
+    char out[N][PLACEHOLDER_NAME_MAX + 1];
+    for (size_t i = 0; i < N; i++) {
+        placeholder_name(out[i], names[i][0], names[i][1], names[i][2]);
+        assert_int_equal(strspn(out[i], "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(out[i]));
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(out[i], out[k]);
+    }
+    assert_int_equal(strncmp(out[0], "i1-placeholder-linux-default-", 29), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_names_are_readable),
         cmocka_unit_test(any_pool_name_gives_a_valid_name),
         cmocka_unit_test(pools_that_look_alike_stay_apart),
+        cmocka_unit_test(placeholders_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
