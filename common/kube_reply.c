@@ -32,6 +32,14 @@ static bool is_log(const char *resource)
     return n > 4 && !strcmp(resource + n - 4, "/log");
 }
 
+/* A write has happened when the API server says so with an object; a 200 from something in between says nothing. */
+static void check_write(const struct http_reply *reply, const char *method, const json_t *body, struct err *err)
+{
+    bool good = reply->status >= 200 && reply->status < 300;
+    if (good && err->code == ERR_NONE && strcmp(method, "GET") != 0 && !json_is_string(json_object_get(body, "kind")))
+        err_set(err, ERR_INVALID, "%d, but the reply is no object of Kubernetes", reply->status);
+}
+
 static json_t *parse_body(const struct http_reply *reply, const char *resource, struct err *err)
 {
     bool good = reply->status >= 200 && reply->status < 300;
@@ -54,6 +62,7 @@ void kube_read_reply(const struct http_reply *reply, const char *method, const c
     char shown[TEXT_SHOWN];
     struct err err = reply->err;
     *ret_body = reply->status ? parse_body(reply, resource, &err) : NULL;
+    check_write(reply, method, *ret_body, &err);
     struct kube_reply r = {.method = method, .resource = resource, .status = reply->status, .body = *ret_body, .retry_after_ms = -1};
     *ret = (struct kube_result){.err = err, .reason = "", .field = "", .retry_after_ms = -1, .warning = ""};
     if (reply->status) {

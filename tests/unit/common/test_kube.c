@@ -164,6 +164,20 @@ static void replies_that_are_no_json(void **state)
     }
 }
 
+static void writes_that_nobody_confirms(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"", "[]", "{}", "\"done\"", "{\"kind\":5}", "<html>"};
+    world_open_as("token: sesame", rights);
+    for (int i = 0; i < (int)ARRAY_SIZE(bodies); i++) {
+        script((struct step){.to = "DELETE", .status = 200, .body = bodies[i]});
+        kube_delete(world.kube, "apis/batch/v1", "ns1", "jobs", "a", "u-1", NULL, -1, on_done, NULL);
+        assert_true(wait_for(i + 1));
+        assert_int_equal(seen.err.code, ERR_INVALID);
+        assert_contains(seen.err.text, "delete jobs ns1/a: 200, but the reply is no");
+    }
+}
+
 static void names_that_are_no_segments(void **state)
 {
     (void)state;
@@ -468,6 +482,7 @@ int main(void)
         TEST(other_verbs),
         TEST(a_delete),
         TEST(replies_that_are_no_json),
+        TEST(writes_that_nobody_confirms),
         TEST(names_that_are_no_segments),
         TEST(cancelled_calls_say_nothing),
         TEST(deadline_is_our_own),
