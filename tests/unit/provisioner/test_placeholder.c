@@ -1,4 +1,5 @@
 #include "provisioner/placeholder.h"
+#include "provisioner/names.h"
 
 #include "common/mem.h"
 
@@ -29,6 +30,7 @@ static struct {
     struct request_row requests[2];
     size_t n_requests;
     struct placeholder_step step;
+    char gpu_name[PLACEHOLDER_NAME_MAX + 1];
 } w;
 
 static int setup(void **state)
@@ -152,6 +154,13 @@ static void expect_add(const char *name)
     expect_for(PLACEHOLDER_ADD, name);
 }
 
+/* The one of the last step, from now on in the list. */
+static void list_registered(void)
+{
+    snprintf(w.gpu_name, sizeof w.gpu_name, "%s", w.step.agent->name);
+    list_agent(501, w.gpu_name, true);
+}
+
 static void register_both(void)
 {
     look();
@@ -159,7 +168,7 @@ static void register_both(void)
     answer(ERR_NONE);
     expect_add(gpu);
     answer(ERR_NONE);
-    list_agent(501, w.step.agent->name, true);
+    list_registered();
     expect_nothing();
 }
 
@@ -310,7 +319,7 @@ static void test_a_name_that_is_taken(void **state)
     assert_non_null(strstr(trouble(), "is not ours"));
     expect_add(gpu);
     answer(ERR_NONE);
-    list_agent(501, w.step.agent->name, true);
+    list_registered();
     expect_nothing();
     later(5 * 60 * 1000);
     look();
@@ -383,7 +392,7 @@ static void test_contradictions_do_not_spin(void **state)
     answer(ERR_NOT_FOUND);
     expect_add(gpu);
     answer(ERR_NONE);
-    list_agent(501, w.step.agent->name, true);
+    list_registered();
     look();
     expect_nothing();
     later(60 * 1000);
