@@ -148,6 +148,8 @@ def test_lease_is_taken_back_by_a_restarted_container(system):
 def test_lease_of_a_paused_leader(system, roles):
     """Stopped in the midst of its work for longer than the lease, then continued: two that think they lead for a moment, no second unit."""
     s, a, b = two(system, **QUICK)
+    if not REAL:
+        s.control.post("kube/settings", latency=0.05)      # so that creates are under way and wait in queues when it stops
     ids = s.queue(n=60, duration=0.5)
     wait_until(lambda: len(s.jobs.rows()) >= 3, 10, "it is at work", every=0.005)
     a.signal(signal.SIGSTOP, *roles)
