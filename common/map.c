@@ -1,5 +1,5 @@
 /* Open addressing over an index table, entries in one dense array. A removed entry leaves a hole that the next change of size squeezes out; the
- * array shrinks too, when something is added after a burst has gone. */
+ * array shrinks too: when something is added after a burst has gone, and with the last entry. */
 #include "common/map.h"
 
 #include "common/mem.h"
@@ -137,6 +137,13 @@ static void *set(struct map *m, const char *text, uint64_t number, void *value)
     return NULL;
 }
 
+static void give_up_room(struct map *m)
+{
+    free(m->entries);
+    free(m->slots);
+    *m = (struct map){0};
+}
+
 static void *drop(struct map *m, const char *text, uint64_t number)
 {
     struct entry *e = find(m, text, number);
@@ -147,6 +154,8 @@ static void *drop(struct map *m, const char *text, uint64_t number)
     e->text = NULL;
     e->value = NULL;
     m->live--;
+    if (!m->live && m->cap > SHRINK_FROM)
+        give_up_room(m);
     return old;
 }
 

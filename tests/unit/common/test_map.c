@@ -141,6 +141,24 @@ static void a_burst_leaves_nothing(void **state)
     map_free(m);
 }
 
+static void all_may_be_removed_while_walking(void **state)
+{
+    (void)state;
+    struct map *m = map_new();
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (uint64_t i = 0; i < 5000; i++)
+        map_set_u64(m, i, &values[i]);
+    size_t cursor = 0, walked = 0;
+    for (int *v; (v = map_next(m, &cursor, NULL)); walked++)
+        assert_ptr_equal(map_remove_u64(m, (uint64_t)(v - values)), v);
+    assert_int_equal(walked, 5000);
+    assert_true(mallinfo2().uordblks + mallinfo2().hblkhd <= before + 8192);
+    assert_null(map_get_u64(m, 1));
+    assert_null(map_set_u64(m, 1, &values[1]));
+    assert_ptr_equal(map_get_u64(m, 1), &values[1]);
+    map_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +168,7 @@ int main(void)
         cmocka_unit_test(entries_may_be_removed_while_walking),
         cmocka_unit_test(agrees_with_a_model),
         cmocka_unit_test(a_burst_leaves_nothing),
+        cmocka_unit_test(all_may_be_removed_while_walking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
