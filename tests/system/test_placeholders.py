@@ -1,5 +1,6 @@
 """Scale to zero: Azure DevOps fails a job when it is queued and no registered agent, offline ones included, satisfies it. So each template keeps one."""
 from tests.system.harness import PLACEHOLDER, wait_until
+from tests.system.test_lease import QUICK, two
 
 JOB = """
 apiVersion: batch/v1
@@ -219,3 +220,12 @@ def test_run_once_leaves_its_placeholder(system):
     s = prepare(system, RUN_ONCE="1").start()
     assert [s.wait_exit(role) for role in ("provisioner", "watcher", "reaper")] == [0, 0, 0]
     assert len(s.placeholders()) == 1
+
+
+def test_only_the_leader_writes_placeholders(system):
+    s, a, b = two(system, **QUICK)
+    [placeholder] = expect_placeholders(s, 1)
+    assert b.status()["counters"]["ado_calls"] == 0
+    a.kill()
+    wait_until(lambda: b.leads() and b.status()["counters"]["placeholders"] == 1, 20, "the second leads and has seen to it")
+    assert [p["id"] for p in s.placeholders()] == [placeholder["id"]] and writes(s) == ["POST 200"]
