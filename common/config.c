@@ -2,9 +2,11 @@
 
 #include "common/mem.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INSTANCE_HEX = 10 };
 
@@ -33,7 +35,11 @@ static int open_file(struct config_loader *l, struct err *err)
     l->config->config_file = xstrdup(l->get(l->get_data, "CONFIG_FILE"));
     l->doc = yaml_read_file(l->config->config_file, err);
     if (!l->doc) {
+        bool missing = access(l->config->config_file, R_OK) != 0;
         err->code = ERR_CONFIG;
+        if (missing)
+            return err_set(err, ERR_CONFIG, "CONFIG_FILE: cannot read %.200s: %s; mount the file there, or unset CONFIG_FILE",
+                           l->config->config_file, strerror(errno));
         return err_prefix(err, "CONFIG_FILE");
     }
     if (yaml_count(l->doc) != 1)
