@@ -80,5 +80,5 @@ void text_shorten(char *clean, size_t width)
 {
     size_t taken;
     if (text_width(clean) > width)
-        strcpy(clean + fitting(clean, width - 1, &taken), "\xe2\x80\xa6");
+        memcpy(clean + fitting(clean, width - 1, &taken), "\xe2\x80\xa6", 4);
 }
