@@ -4,6 +4,8 @@
 #include "common/mem.h"
 #include "provisioner/shell_priv.h"
 
+#include <string.h>
+
 static void tell_leading(struct shell *s, enum role role)
 {
     struct msg msg = {.type = MSG_leader, .u.leader = {.leading = leader_leads(s->leader)}};
@@ -64,6 +66,8 @@ static void on_trouble(struct shell *s, const struct msg_trouble *msg)
     log_debug("the reaper tells of trouble", kv_s("unit", msg->unit), kv_s("cause", msg->cause), kv_s("message", msg->message));
     ledger_trouble(s->ledger, loop_now(s->loop), msg->unit, msg->uid, msg->cause, msg->message);
     events_warn(s->events, msg->unit, msg->uid, msg->cause, msg->message);
+    if (strcmp(msg->cause, unit_trouble_name(UNIT_CONTAINER_CONFIG)) == 0)
+        setup_look_again(s->setup);
     shell_dirty(s);
 }
 

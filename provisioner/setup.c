@@ -224,3 +224,11 @@ void setup_namespace_lost(struct setup *setup)
     setup->todo |= 1u << STEP_NAMESPACE | 1u << STEP_TOKEN | 1u << STEP_VOLUMES;
     run_soon(setup);
 }
+
+void setup_look_again(struct setup *setup)
+{
+    if (!setup->ready || setup->todo)
+        return;
+    setup->todo |= 1u << STEP_TOKEN | 1u << STEP_VOLUMES;
+    run_soon(setup);
+}

@@ -28,6 +28,8 @@ bool setup_ready(const struct setup *setup);
 /* What it waits for at present, NULL = nothing; ret_code static. */
 const char *setup_trouble(const struct setup *setup, const char **ret_code);
 void setup_namespace_lost(struct setup *setup);
+/* A unit misses something: somebody may have deleted the token's Secret or a claim. */
+void setup_look_again(struct setup *setup);
 uint64_t setup_calls(const struct setup *setup);
 
 #endif
