@@ -243,8 +243,8 @@ static void name_taken(struct ledger *l, struct unit_memo *u, struct mono now, u
 static void accepted(struct ledger *l, struct unit_memo *u, struct template_book *t, struct mono now, const char *uid)
 {
     l->pools[u->pool].created++;
-    if (t && t->probing)
-        template_reopen(t);
+    if (t)
+        template_accepted(t);
     if (u->create != CREATE_SENT && u->create != CREATE_WAITS)
         return;
     u->create = CREATE_ACCEPTED;

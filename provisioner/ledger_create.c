@@ -23,6 +23,7 @@ static void issue(struct ledger *l, struct pool_book *pool, struct unit_memo *u,
                                 .pool_id = pool->mirror->id, .request_id = u->request_id, .attempt = u->attempt, .request = row, .reason = ""};
     memcpy(a->name, u->name, sizeof a->name);
     pool->templates[u->template_index].in_flight++;
+    template_sent(&pool->templates[u->template_index], l->now, ledger_random(l));
 }
 
 static struct unit_memo *new_unit(struct ledger *l, struct pool_book *pool, int t, const char *name, uint64_t request, uint32_t attempt)

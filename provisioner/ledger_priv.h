@@ -86,6 +86,7 @@ struct template_book {
     unsigned pauses;
     bool probing;                    /* after a pause: one create at a time until one is accepted */
     size_t in_flight;                /* this pass: sent and unanswered */
+    bool broken;                     /* the breaker is open: until an agent of it registers */
     unsigned bad_ends;               /* since the last registration */
     const char *pause_code;
     char *pause_reason;
@@ -151,6 +152,10 @@ void template_book_init(struct template_book *t, const struct config *config, co
 void template_book_done(struct template_book *t);
 void template_pause(struct template_book *t, struct mono now, int64_t first_ms, int64_t max_ms, uint64_t random, const char *code, const char *reason);
 void template_reopen(struct template_book *t);
+void template_break(struct template_book *t, struct mono now, uint64_t random, const char *code, const char *reason);
+void template_sent(struct template_book *t, struct mono now, uint64_t random);
+void template_accepted(struct template_book *t);
+void template_registered(struct template_book *t);
 bool template_paused(const struct template_book *t, struct mono now);
 struct request_class *request_class_for(struct pool_book *pool, const struct mirror_request *row);
 void request_class_release(struct pool_book *pool, struct request_class *class);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 static const struct backoff request_backoff = {.first_ms = 10 * 1000, .max_ms = 5 * 60 * 1000};
-enum { BREAKER_FIRST_MS = 30 * 1000, BREAKER_MAX_MS = 5 * 60 * 1000 };
 
 static struct request_memo *memo_for(struct pool_book *pool, const struct mirror_request *row)
 {
@@ -180,12 +179,14 @@ void ledger_note_trouble(struct ledger *l, struct pool_book *pool, const struct 
         return;
     struct template_book *t = &pool->templates[u->template_index];
     if (!u->registered && ++t->bad_ends >= BREAKER_ENDS)
-        template_pause(t, l->now, BREAKER_FIRST_MS, BREAKER_MAX_MS, ledger_random(l), code, text);
+        template_break(t, l->now, ledger_random(l), code, text);
 }
 
 /* Exit 0 without a job that we know of: most likely it served one too short to be seen. Once is believed, then it is slowed down. */
 static void note_idle_exit(struct ledger *l, struct pool_book *pool, const struct unit_memo *u)
 {
+    if (u->template_index != TEMPLATE_UNKNOWN)
+        template_registered(&pool->templates[u->template_index]);
     struct request_memo *r = u->request_id ? map_get_u64(pool->requests, u->request_id) : NULL;
     if (r && ++r->idle_exits > 1)
         note_failure(l, r, "no-job", "agents made for this request end with code 0 without taking a job", r->idle_exits - 1);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { BREAKER_FIRST_MS = 30 * 1000, BREAKER_MAX_MS = 5 * 60 * 1000 };
+
 static bool declares(const struct config_template *c, const char *name)
 {
     for (size_t i = 0; i < c->n_capabilities; i++)
@@ -50,11 +52,39 @@ void template_pause(struct template_book *t, struct mono now, int64_t first_ms, 
     xstr_replace(&t->pause_reason, reason);
 }
 
+void template_break(struct template_book *t, struct mono now, uint64_t random, const char *code, const char *reason)
+{
+    t->broken = true;
+    template_pause(t, now, BREAKER_FIRST_MS, BREAKER_MAX_MS, random, code, reason);
+}
+
+/* That the API server takes a unit says nothing about whether it can run: while the breaker is open, each pause ends with one unit, and the next begins. */
+void template_sent(struct template_book *t, struct mono now, uint64_t random)
+{
+    if (!t->broken)
+        return;
+    const struct backoff b = {.first_ms = BREAKER_FIRST_MS, .max_ms = BREAKER_MAX_MS};
+    t->paused_until = mono_add_ms(now, backoff_delay(&b, ++t->pauses, random));
+}
+
+void template_accepted(struct template_book *t)
+{
+    if (t->probing && !t->broken)
+        template_reopen(t);
+}
+
+void template_registered(struct template_book *t)
+{
+    t->bad_ends = 0;
+    if (t->broken)
+        template_reopen(t);
+}
+
 void template_reopen(struct template_book *t)
 {
     t->paused_until = MONO_ZERO;
     t->pauses = 0;
-    t->probing = false;
+    t->probing = t->broken = false;
     t->bad_ends = 0;
     t->pause_code = "";
     xstr_replace(&t->pause_reason, NULL);

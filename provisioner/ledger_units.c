@@ -120,7 +120,7 @@ static struct unit_memo *memo_of_agent(const struct ledger *l, const struct ledg
 static void mark_registered(struct pool_book *pool, struct unit_memo *u)
 {
     if (!u->registered && u->template_index != TEMPLATE_UNKNOWN)
-        pool->templates[u->template_index].bad_ends = 0;
+        template_registered(&pool->templates[u->template_index]);
     u->registered = true;
 }
 

@@ -235,6 +235,56 @@ static void quota_pauses_the_template_and_probes_with_one(void **state)
     assert_int_equal(world_pass(&w), 4);
 }
 
+/* The reaper says that unit i is broken, and deletes it. */
+static void break_unit(int i)
+{
+    ledger_trouble(w.ledger, w.now, w.list[i].name, w.list[i].uid, "image-pull", "no such image");
+    world_delete(&w, i);
+}
+
+static void a_broken_template_makes_one_unit_at_a_time_until_an_agent_registers(void **state)
+{
+    (void)state;
+    int made[3], probe = -1;
+    for (size_t i = 0; i < 3; i++)
+        world_queue(&w, -1);
+    begin();
+    assert_int_equal(world_pass(&w), 3);
+    for (size_t i = 0; i < 3; i++) {
+        made[i] = world_create(&w, &w.actions.list[i]);
+        ledger_created(w.ledger, w.now, 1, w.actions.list[i].name, w.list[made[i]].uid, LEDGER_OK, "", "");
+    }
+    struct world_job *later = NULL;
+    for (size_t i = 0; i < 10; i++)
+        later = world_queue(&w, -1);
+    for (size_t i = 0; i < 3; i++)
+        break_unit(made[i]);
+    world_advance(&w, 1000);
+    world_poll(&w);
+    assert_int_equal(world_pass(&w), 0);
+    assert_string_equal(view_of(later).code, "image-pull");
+    size_t probes = 0;
+    for (int i = 0; i < 300; i++) {           /* five minutes: the image is still not there */
+        world_advance(&w, 1000);
+        world_poll(&w);
+        size_t n = world_pass(&w);
+        assert_true(n <= 1);
+        if (!n)
+            continue;
+        probes++;
+        probe = world_create(&w, &w.actions.list[0]);
+        ledger_created(w.ledger, w.now, 1, w.actions.list[0].name, w.list[probe].uid, LEDGER_OK, "", "");
+        assert_int_equal(world_pass(&w), 0);
+        if (probes < 3)
+            break_unit(probe);
+    }
+    assert_true(probes >= 3 && probes <= 5);
+    world_set(&w, probe, PLACE_ONLINE);
+    world_agents(&w);
+    world_poll(&w);
+    assert_true(world_pass(&w) >= 7);
+}
+
 static void a_pause_is_told_while_somebody_waits(void **state)
 {
     (void)state;
@@ -439,6 +489,7 @@ int main(void)
         TEST(a_crash_before_the_job_backs_off_and_tells_why),
         TEST(an_unknown_outcome_is_tried_again_under_the_same_name),
         TEST(quota_pauses_the_template_and_probes_with_one),
+        TEST(a_broken_template_makes_one_unit_at_a_time_until_an_agent_registers),
         TEST(a_pause_is_told_while_somebody_waits),
         TEST(room_under_a_quota_is_noticed_when_a_unit_is_gone),
         TEST(limits_hold_back_the_youngest),
