@@ -1,3 +1,4 @@
+#include "provisioner/outcome.h"
 #include "provisioner/setup_priv.h"
 
 #include "common/backoff.h"
@@ -119,7 +120,7 @@ static const char *code_of(const struct kube_result *result)
     case KUBE_MANIFEST: return "template";
     case KUBE_REFUSAL_NONE: break;
     }
-    return err_code_name(result->err.code);
+    return outcome_of_create(result).code;
 }
 
 void setup_failed(struct setup *s, const struct kube_result *result, const char *what, const char *hint)
