@@ -122,9 +122,24 @@ int config_check_job_file(const struct config_setting *s, char **text, struct er
     return check_readable(s, *text, "mount the file there, or set JOB_IMAGE instead", err);
 }
 
+static bool holds_certificate(const char *path)
+{
+    char line[256];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    while (file && !found && fgets(line, sizeof line, file))
+        found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----");
+    if (file)
+        fclose(file);
+    return found;
+}
+
 int config_check_ca_file(const struct config_setting *s, char **text, struct err *err)
 {
-    return check_readable(s, *text, "give a file with PEM certificates, or unset it to trust the system's", err);
+    static const char fix[] = "give a file with PEM certificates, or unset it to trust the system's";
+    if (check_readable(s, *text, fix, err) != 0)
+        return -1;
+    return holds_certificate(*text) ? 0 : config_refuse(s, err, "%.200s holds no certificate (-----BEGIN CERTIFICATE-----); %s", *text, fix);
 }
 
 int config_check_host(const struct config_setting *s, char **text, struct err *err)

@@ -213,6 +213,8 @@ static void each_wrong_value_has_its_sentence(void **state)
         {"JOB_HARDENING=none", "JOB_HARDENING: \"none\" is not possible: write baseline or restricted"},
         {"JOB_DEFINITION_FILE=/tmp", "JOB_DEFINITION_FILE: /tmp is not a file; mount the file there, or set JOB_IMAGE instead"},
         {"CA_FILE=/tmp", "CA_FILE: /tmp is not a file; give a file with PEM certificates, or unset it to trust the system's"},
+        {"CA_FILE=/dev/null", "CA_FILE: /dev/null is not a file; give a file with PEM certificates, or unset it to trust the system's"},
+        {"CA_FILE=/etc/passwd", "CA_FILE: /etc/passwd holds no certificate (-----BEGIN CERTIFICATE-----); give a file with PEM certificates, or unset it to trust the system's"},
         {"RUN_ONCE_DEADLINE=1", "RUN_ONCE_DEADLINE: 1 s is too short: it must be 5s to 1d"},
         {"MAX_JOB_DURATION=1w", "MAX_JOB_DURATION: \"1w\" is not a duration: write a whole number of seconds, or one with a unit such as 500ms, 30s, 10m, 2h"},
         {"LOG_LEVEL=loud", "LOG_LEVEL: \"loud\" is not possible: write debug, info, warn or error"},
