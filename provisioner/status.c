@@ -153,13 +153,24 @@ static void collect_requests(const struct shell *s, uint64_t only, struct rows *
 
 /* ---- units ---- */
 
+/* Made for it, serving it, or the one it waits for, which may have been made for another. */
+static bool concerns(const struct unit *unit, const struct ledger_view *view, uint64_t request, const struct rows *rows)
+{
+    if (unit->request_id == request || view->serves == request)
+        return true;
+    for (size_t i = 0; i < rows->n_requests; i++)
+        if (rows->requests[i].id == request && strcmp(str_or_empty(rows->requests[i].unit), unit->name) == 0)
+            return true;
+    return false;
+}
+
 static void add_seen_units(const struct shell *s, uint64_t only, struct rows *rows)
 {
     const struct unit *unit;
     for (size_t cursor = 0; (unit = units_next(s->units, &cursor));) {
         struct ledger_view view = {.state = unit_phase_name(unit->phase), .code = "", .reason = ""};
         ledger_unit_view(s->ledger, unit->name, &view);
-        if (only && unit->request_id != only && view.serves != only)
+        if (only && !concerns(unit, &view, only, rows))
             continue;
         *add_unit(rows) = (struct unit_status){
             .name = unit->name,
