@@ -52,7 +52,7 @@ static int read_one(const char *path, bool must_exist, struct kube_config_file *
     if (!doc) {
         if (err)
             err->code = ERR_CONFIG;
-        return err_prefix(err, "kubeconfig");
+        return err_prefix(err, "KUBECONFIG");
     }
     json_t *root = yaml_count(doc) ? yaml_to_json(yaml_root(doc, 0)) : json_object();
     yaml_free(&doc);

@@ -27,7 +27,8 @@ int socket_address(const char *run_dir, enum role role, struct sockaddr_un *ret,
 
 static int trouble(struct err *err, const char *what, const char *path)
 {
-    return err_set(err, ERR_CONFIG, "RUN_DIR: cannot %s %s: %s", what, path, strerror(errno));
+    return err_set(err, ERR_CONFIG, "RUN_DIR: cannot %s %s: %s: choose a RUN_DIR that this user may write to", what, path,
+                   strerror(errno));
 }
 
 /* mkdir -p, for the run directory itself. */
