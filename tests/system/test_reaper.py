@@ -40,7 +40,7 @@ def test_a_held_unit_stays(system):
     more = s.queue(duration=0.2)
     s.expect_finished(more)
     wait_until(lambda: "unit deleted" in s.log("reaper"), 20, "the other one goes")
-    [held] = s.units()
+    [held] = wait_until(lambda: s.units() if len(s.units()) == 1 else [], 10, "only the held one is left")
     annotate(s, held, None)
     s.expect_clean()
 

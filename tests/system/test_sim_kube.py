@@ -184,7 +184,7 @@ def test_scripted_answers(stage):
     s = stage()
     rest = Rest(s.kubeconfig)
     for shape, code in (("429-text", 429), ("status", 500), ("410-http", 410), ("quota", 403), ("401", 401), ("html", 502)):
-        s.control.post("kube/faults", shape=shape, verb="GET", times=1)
+        s.control.post("kube/faults", shape=shape, verb="GET", path="/jobs", times=1)      # the kubelet asks for pods
         with pytest.raises(ApiError) as e:
             rest.call("GET", JOBS)
         assert e.value.code == code
