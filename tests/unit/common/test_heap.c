@@ -55,8 +55,11 @@ static void a_burst_is_given_back(void **unused)
     fill(blocks);
     watch.sweep = at(12000);
     assert_false(heap_give_back(&watch, at(1000)));
-    if (!watch.high)
+    if (!watch.high) {                                    /* a sanitizer's own heap tells nothing */
+        empty(blocks, true);
+        free(blocks);
         skip();
+    }
     size_t full = anonymous_kib();
     empty(blocks, false);
     assert_false(heap_give_back(&watch, at(1999)));      /* looks once a second */
