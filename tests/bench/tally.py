@@ -21,6 +21,21 @@ def one_unit_each(report: Report, rig: Rig, ids: list[int], since: float = 0.0) 
                  + (f" (missed {missed[:3]}, doubled {list(doubled.items())[:3]}, strange {strange[:3]})" if missed or doubled or strange else ""))
 
 
+def existed(rig: Rig, since: float) -> set[str]:
+    """Names of all units there have been. A client that is killed leaves its request as 504 in the record, whatever became of it; but every unit is
+    deleted in the end, and only what was seen is."""
+    return {w.name for w in accepted(rig, since)} | {w.name for w in rig.audit.of("delete", "jobs", since)}
+
+
+def as_many_units(report: Report, rig: Rig, ids: list[int], since: float, pods: int, jobs: int) -> None:
+    """One unit per request when creation was interrupted: Azure DevOps gives a job to any agent, so the next attempt of one request may stand for
+    another that was served before it got a unit of its own. pods, jobs: how many the fake kubelets have run."""
+    units = existed(rig, since)
+    again = len(accepted(rig, since)) - len({w.name for w in accepted(rig, since)})
+    report.check(f"one unit for each of {len(ids)} requests, each ran one job", (len(units), again, pods, jobs) == (len(ids), 0, len(ids), len(ids)),
+                 f"{len(units)} units, {again} made again, {pods} pods, {jobs} jobs run")
+
+
 def writes(rig: Rig, since: float) -> Counter:
     """Our writes by verb, resource and status."""
     return Counter(f"{w.verb} {w.resource} {w.code}" for w in rig.audit.writes if w.ours and w.received >= since)
