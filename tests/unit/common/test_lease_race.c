@@ -186,6 +186,7 @@ static int64_t run_world(uint64_t seed, int percent, int *ret_changes)
     memset(&server, 0, sizeof server);
     memset(flights, 0, sizeof flights);
     for (int i = 0; i < CONTENDERS; i++) {
+        lease_free(&list[i].lease);                                          /* of the last world */
         list[i] = (struct contender){.speed = 0.95 + (double)(roll() % 101) / 1000, .offset = (int64_t)(roll() % 1000000)};
         snprintf(list[i].name, sizeof list[i].name, "pod-%d", i);
         start_contender(&list[i]);
