@@ -43,6 +43,7 @@ def terminate(*_) -> None:
 def main() -> int:
     args, report = arguments(), Report()
     signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)     # also where a script that runs us in the background ignores it
     for role in ROLES:
         if not (build_directory() / f"azp-{role}").exists():
             sys.exit(f"bench: {build_directory()}/azp-{role} is not built")

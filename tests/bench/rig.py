@@ -51,7 +51,8 @@ def control_plane(directory: pathlib.Path):
     (directory / "audit.log").unlink(missing_ok=True)
     env = {**os.environ, **SETTINGS, "APISERVER_FLAGS": Audit.flags(directory)}
     try:
-        subprocess.run([CONTROL_PLANE, "up", home, bin], env=env, check=True)
+        if subprocess.run([CONTROL_PLANE, "up", home, bin], env=env).returncode:
+            raise Timeout(f"no control plane on port {SETTINGS['PORT']} (PORT and ETCD_PORT choose others)")
         yield str(home / "kubeconfig"), Audit(directory / "audit.log")
     finally:
         subprocess.run([CONTROL_PLANE, "down", home], env=env, start_new_session=True)      # also when Ctrl-C comes again
