@@ -26,7 +26,7 @@ check-unit: $(UNIT)
 	cat $(UNIT:=.log) | awk '/PASSED/ {n += $$4} END {print n " passed, 0 failed"}'
 
 check-system: all
-	@BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(WORKERS) tests/system $(if $(T),-k '$(T)')
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) tests/system/run '$(T)'
 
 ## make check-cluster   the system tests against a real kube-apiserver, controller-manager and etcd (built from the Go module proxy, cached)
 check-cluster: deps
