@@ -196,4 +196,5 @@ def test_lease_without_the_right_to_it(system):
     ids = s.queue(n=1)
     wait_until(lambda: "allow get, create and update of leases" in s.ctl("status").stdout, 15, "status says what to do")
     assert s.log("provisioner").count("the Lease cannot be used") == 1
-    assert wait_until(lambda: s.reasons().get(ids[0]), 10).startswith("standby") and not s.units()
+    wait_until(lambda: s.reasons().get(ids[0], "").startswith("standby"), 10, "the reason standby")
+    assert not s.units()
